@@ -1,0 +1,4 @@
+#include <kindling/core/error.hpp>
+
+namespace kindling {
+}
