@@ -3,12 +3,15 @@
 ///
 ///   throw Error(ErrorCode::bad_image, "the JPEG ends early", {{"path", path}}, "download the file again");
 ///
-/// A caller that knows more adds it while the error travels up: `catch (Error& e) { throw e.with("item", 7); }`.
+/// A caller that knows more adds it while the error travels up:
+///
+///   catch (Error& e) { throw e.with("item", 7); }
 
 #include <exception>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -66,10 +69,14 @@ class Error : public std::exception {
 
   /// Adds a fact unless one of that key is there already (the innermost place knows best).
   Error& with(Fact fact);
+  template <class Value>
+  Error& with(std::string key, Value&& value) {
+    return with(Fact(std::move(key), std::forward<Value>(value)));
+  }
   /// Sets the hint unless there is one.
   Error& with_hint(std::string hint);
 
-  /// `message (key: value, …). hint` on one line.
+  /// `message (key: value, …). hint` on one line; control characters appear as escapes.
   const char* what() const noexcept override { return what_.c_str(); }
 
  private:
@@ -81,7 +88,7 @@ class Error : public std::exception {
   std::string what_;
 };
 
-/// Error of a failed system call: `no_space` for a full disk or quota, `not_found` for a missing file, else `io`.
+/// Error of a failed system call: `no_space` (full disk or quota), `not_found` (missing file), else `io`.
 Error system_error(int errno_value, const std::string& doing, const std::filesystem::path& path);
 
 /// The closest of `candidates` to `word`, as " (did you mean 'x'?)", or an empty string when nothing is near.

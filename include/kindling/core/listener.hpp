@@ -1,6 +1,6 @@
 #pragma once
-/// Where progress, tables and messages go. The library only tells a `Listener`; the program, a page or a test decides
-/// what is shown.
+/// Where progress, tables and messages go. The library only tells a `Listener`; the program, a page or a test
+/// decides what is shown.
 ///
 ///   auto listener = terminal_listener();          // bar and table on a terminal, plain lines in a pipe
 ///   Learner learn(dls, model, {.listener = listener});
@@ -17,13 +17,13 @@ namespace kindling {
 
 /// State of something long. `total` 0 means unknown.
 struct Progress {
-  std::string what;          ///< "Epoch 1/3", "lite0.pth" …
-  std::int64_t done = 0;     ///< items, batches or bytes finished
+  std::string what;       ///< "Epoch 1/3", "lite0.pth" …
+  std::int64_t done = 0;  ///< items, batches or bytes finished
   std::int64_t total = 0;
-  std::string unit = "";     ///< "", "B" (bytes are shown as MB)
-  std::string note = "";     ///< e.g. the smooth loss, already formatted
-  double elapsed_s = 0;      ///< since it began
-  bool finished = false;     ///< last call for this `what`
+  std::string unit = "";  ///< "", "B" (bytes are shown as MB)
+  std::string note = "";  ///< e.g. the smooth loss, already formatted
+  double elapsed_s = 0;   ///< since it began
+  bool finished = false;  ///< last call for this `what`
 };
 
 enum class Level { info, warning };
@@ -45,8 +45,8 @@ class Listener {
 /// Never null in the library: a listener that drops everything.
 std::shared_ptr<Listener> silent_listener();
 
-/// For standard output: a bar that redraws itself and the course's table on a terminal; in a pipe the table and
-/// messages alone. Warnings go to standard error.
+/// For standard output: a bar that redraws itself and the course's table on a terminal; in a pipe the table
+/// and messages alone. Warnings go to standard error.
 std::shared_ptr<Listener> terminal_listener();
 
 /// For programs: each event one JSON object a line on standard output; warnings as text on standard error.

@@ -1,6 +1,6 @@
 #pragma once
-/// Random numbers that do not depend on thread count or order, and the streams of torch and Python where results must
-/// equal theirs.
+/// Random numbers that do not depend on thread count or order, and the streams of torch and Python where
+/// results must equal theirs.
 
 #include <cstdint>
 #include <random>
@@ -8,8 +8,8 @@
 
 namespace kindling {
 
-/// Counter-based generator (Philox 4x32, 10 rounds; Salmon et al. 2011). The stream is a pure function of its key, so
-/// any worker can draw the numbers of any item: `CounterRng({seed, epoch, item, transform})`.
+/// Counter-based generator (Philox 4x32, 10 rounds; Salmon et al. 2011). The stream is a pure function of its
+/// key, so any worker can draw the numbers of any item: `CounterRng({seed, epoch, item, transform})`.
 class CounterRng {
  public:
   /// Up to four words of key.

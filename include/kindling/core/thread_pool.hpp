@@ -15,11 +15,12 @@ class ThreadPool {
   ~ThreadPool();
   int size() const;
 
-  /// Queues a task. An exception that leaves it is a defect and is swallowed; use `for_each` where work can fail.
+  /// Queues a task. An exception that leaves it is a defect and is swallowed; use `for_each` where work can
+  /// fail.
   void submit(std::function<void()> task);
 
-  /// Runs `work(i)` for i in [0, n) on the pool and waits. The first exception (lowest i) is thrown here, after all
-  /// running tasks have ended; tasks not yet begun are then left out.
+  /// Runs `work(i)` for i in [0, n) on the pool and waits. The first exception (lowest i) is thrown here,
+  /// after all running tasks have ended; tasks not yet begun are then left out.
   void for_each(std::size_t n, const std::function<void(std::size_t)>& work);
 
  private:

@@ -14,13 +14,16 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
-/// A picture, height x width x channels of uint8 without padding between rows. 1 channel is grey (Pillow's L), 3 are RGB.
-/// Copies share the pixels; whoever writes to them owns the only copy.
+/// A picture, height x width x channels of uint8 without padding between rows. 1 channel is grey (Pillow's
+/// L), 3 are RGB. Copies share the pixels; whoever writes to them owns the only copy.
 class Image {
  public:
   Image() = default;
-  /// Pixels are not initialised.
+  /// Pixels are not initialised. `read_slack` more bytes behind them may be read (they are 0), so that vector
+  /// code loads whole registers up to the last pixel. Throws `usage` for an empty size or channels
+  /// outside 1..4.
   Image(Size size, int channels);
+  static constexpr std::size_t read_slack = 64;
 
   int width() const { return size_.width; }
   int height() const { return size_.height; }

@@ -1,5 +1,6 @@
 #pragma once
-/// Pillow's antialiased resize, bit for bit.
+/// Pillow's antialiased resize, bit for bit (Pillow 13; older versions differ in the last bit of some shapes,
+/// for they always resize the widths first).
 
 #include <kindling/data/image.hpp>
 

@@ -11,7 +11,8 @@
 
 namespace kindling {
 
-/// One cell of a grid. Lines of `caption` are separated by '\n'; any script; too long ones are elided in the middle.
+/// One cell of a grid. Lines of `caption` are separated by '\n'; any script; too long ones are elided in the
+/// middle.
 struct GridCell {
   Image image;
   std::string caption = "";
@@ -19,9 +20,9 @@ struct GridCell {
 };
 
 struct GridOptions {
-  int columns = 0;          ///< 0: fastai's grid: rows = int(sqrt(n)), columns = ceil(n / rows)
-  int cell = 224;           ///< side in pixels of the square that a photo is fitted into (never cropped)
-  std::string title = "";   ///< above the grid
+  int columns = 0;         ///< 0: fastai's grid: rows = int(sqrt(n)), columns = ceil(n / rows)
+  int cell = 224;          ///< side in pixels of the square that a photo is fitted into (never cropped)
+  std::string title = "";  ///< above the grid
 };
 
 /// A picture that was drawn. Value type; the pixels are RGB.

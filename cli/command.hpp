@@ -1,0 +1,40 @@
+#pragma once
+/// The program's commands: each adds itself with its flags, and is run when the command line names it.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace kindling::cli {
+
+/// Flags that every command has.
+struct CommonOptions {
+  bool json = false;
+  bool quiet = false;
+  int threads = 0;  ///< 0: one a core
+  std::string device = "cpu";
+  std::uint64_t seed = 42;
+};
+
+void add_common_options(CLI::App& app, CommonOptions& options);
+/// Gives torch the wanted number of threads. Throws `unsupported` for a device that is not there.
+void apply(const CommonOptions& options);
+/// Throws `unsupported` for any device but the CPU, for commands that do all their work there.
+void demand_cpu(const CommonOptions& options, const std::string& command);
+
+/// A command of the program; `run` gives the exit code or throws an `Error`.
+struct Command {
+  CLI::App* app;
+  std::function<int()> run;
+};
+
+Command add_look(CLI::App& program);
+Command add_train(CLI::App& program);
+Command add_predict(CLI::App& program);
+Command add_info(CLI::App& program);
+Command add_weights(CLI::App& program);
+Command add_models(CLI::App& program);
+
+}  // namespace kindling::cli

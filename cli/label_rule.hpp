@@ -1,0 +1,29 @@
+#pragma once
+/// How `--label` says what a photo shows.
+
+#include <kindling/core/files.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace kindling::cli {
+
+/// A photo as the label rules see it.
+struct PhotoFile {
+  fs::path path;
+  fs::path name;   ///< below DATA
+  fs::path inner;  ///< the same, below train/ or valid/ where these split the data
+};
+
+struct LabelRule {
+  /// The label, or nothing for a photo that the rule does not cover.
+  std::function<std::optional<std::string>(const PhotoFile&)> label;
+  std::string no_label;  ///< why a photo has none
+};
+
+/// Reads `parent`, `name-case`, `name-case:UPPER,lower`, `regex:PATTERN` or `csv:FILE`. Throws `usage` for
+/// another text, and what reading the CSV throws.
+LabelRule label_rule(const std::string& text);
+
+}  // namespace kindling::cli

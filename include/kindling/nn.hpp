@@ -1,0 +1,12 @@
+#pragma once
+/// Models, heads, weights in and out.
+#include <kindling/nn/head.hpp>
+#include <kindling/nn/models.hpp>
+#include <kindling/nn/registry.hpp>
+#include <kindling/nn/weights.hpp>
+
+#include <torch/nn.h>
+
+namespace kindling {
+namespace nn = torch::nn;
+}

@@ -1,0 +1,266 @@
+#include <kindling/core/error.hpp>
+#include <kindling/core/thread_pool.hpp>
+#include <kindling/data/dataloader.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+namespace kindling {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A batch under way: workers fill its items in any order, the last one collates.
+struct Slot {
+  std::vector<Values> items;
+  std::size_t missing = 0;
+  Values values;
+  std::exception_ptr error;
+  std::size_t error_at = 0;
+
+  explicit Slot(std::size_t n) : items(n), missing(n), error_at(n) {}
+};
+
+}  // namespace
+
+/// Workers take the next item in order, as long as its batch is fewer than `prefetch` ahead of the consumer.
+struct DataLoader::Epoch::State {
+  std::shared_ptr<const Dataset> dataset;
+  std::shared_ptr<const Pipeline> pipeline;
+  DataLoaderOptions options;
+  std::int64_t epoch = 0;
+  std::vector<std::int64_t> order;
+  std::int64_t n_batches = 0;
+  std::int64_t taken_batches = 0;  // by the consumer
+  LoaderTimes times;
+
+  std::mutex mutex;
+  std::condition_variable work_possible;
+  std::condition_variable batch_ready;
+  std::size_t next_position = 0;
+  std::deque<std::shared_ptr<Slot>> slots;  // of batches taken_batches, taken_batches + 1, …
+  bool stop = false;
+  std::vector<std::thread> workers;
+
+  std::size_t batch_begin(std::int64_t batch) const { return static_cast<std::size_t>(batch) * options.bs; }
+  std::size_t batch_length(std::int64_t batch) const {
+    return std::min<std::size_t>(options.bs, order.size() - batch_begin(batch));
+  }
+  std::size_t end_position() const {
+    return n_batches == 0 ? 0 : batch_begin(n_batches - 1) + batch_length(n_batches - 1);
+  }
+  ItemContext context(std::int64_t item) const {
+    return {.split = options.split, .seed = options.seed, .epoch = epoch, .item = item};
+  }
+
+  Values make_item(std::int64_t index) const {
+    try {
+      return pipeline->encode_item(dataset->raw(index), context(index));
+    } catch (Error& e) {
+      throw e.with({"item", index}).with({"path", describe(dataset->item(index))});
+    }
+  }
+
+  void start() {
+    const int wanted = options.num_workers < 0 ? hardware_threads() : options.num_workers;
+    for (int i = 0; i < std::min<std::int64_t>(wanted, static_cast<std::int64_t>(end_position())); ++i) {
+      workers.emplace_back([this] { work(); });
+    }
+  }
+
+  void finish() {
+    {
+      std::lock_guard lock(mutex);
+      stop = true;
+    }
+    work_possible.notify_all();
+    for (std::thread& w : workers) w.join();
+    workers.clear();
+  }
+
+  bool may_begin() const {
+    return next_position < end_position() && static_cast<std::int64_t>(next_position / options.bs) <
+                                                 taken_batches + std::max(1, options.prefetch);
+  }
+
+  void work() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      work_possible.wait(lock, [&] { return stop || next_position >= end_position() || may_begin(); });
+      if (stop || next_position >= end_position()) return;
+      const std::size_t position = next_position++;
+      const auto batch = static_cast<std::int64_t>(position / options.bs);
+      const std::size_t at = position - batch_begin(batch);
+      if (at == 0) slots.push_back(std::make_shared<Slot>(batch_length(batch)));
+      auto slot = slots[batch - taken_batches];
+      lock.unlock();
+      const auto start = Clock::now();
+      fill(*slot, position, at);
+      const double spent = seconds_since(start);
+      lock.lock();
+      times.item_s += spent;
+    }
+  }
+
+  void fill(Slot& slot, std::size_t position, std::size_t at) {
+    Values item;
+    std::exception_ptr error;
+    try {
+      item = make_item(order[position]);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    std::unique_lock lock(mutex);
+    slot.items[at] = std::move(item);
+    if (error && at < slot.error_at) {
+      slot.error = error;
+      slot.error_at = at;
+    }
+    if (slot.missing > 1) {
+      --slot.missing;
+      return;
+    }
+    lock.unlock();
+    finish_slot(slot);
+    lock.lock();
+    slot.missing = 0;
+    batch_ready.notify_all();
+  }
+
+  static void finish_slot(Slot& slot) {
+    if (slot.error) return;
+    try {
+      slot.values = collate(slot.items);
+    } catch (...) {
+      slot.error = std::current_exception();
+    }
+    slot.items.clear();
+  }
+
+  std::shared_ptr<Slot> take() {
+    std::unique_lock lock(mutex);
+    const auto start = Clock::now();
+    batch_ready.wait(lock, [&] { return !slots.empty() && slots.front()->missing == 0; });
+    times.wait_s += seconds_since(start);
+    auto slot = slots.front();
+    slots.pop_front();
+    ++taken_batches;
+    work_possible.notify_all();
+    return slot;
+  }
+
+  std::shared_ptr<Slot> make_here() {
+    const std::int64_t batch = taken_batches++;
+    auto slot = std::make_shared<Slot>(batch_length(batch));
+    const auto start = Clock::now();
+    for (std::size_t at = 0; at < slot->items.size(); ++at)
+      slot->items[at] = make_item(order[batch_begin(batch) + at]);
+    finish_slot(*slot);
+    times.item_s += seconds_since(start);
+    return slot;
+  }
+};
+
+DataLoader::Epoch::Epoch(const DataLoader& loader, std::int64_t epoch) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.dataset = loader.dataset_;
+  s.pipeline = loader.pipeline_;
+  s.options = loader.options_;
+  s.epoch = epoch;
+  if (s.options.shuffle) {
+    CounterRng rng(s.options.seed, 0x5be0cd19, epoch);
+    s.order = permutation(s.dataset->size(), rng);
+  } else {
+    s.order.resize(s.dataset->size());
+    std::iota(s.order.begin(), s.order.end(), 0);
+  }
+  s.n_batches = loader.size();
+  s.start();
+}
+
+DataLoader::Epoch::~Epoch() {
+  if (state_) state_->finish();
+}
+
+DataLoader::Epoch::Epoch(Epoch&&) noexcept = default;
+
+const LoaderTimes& DataLoader::Epoch::times() const {
+  return state_->times;
+}
+
+bool DataLoader::Epoch::next(Values& values, std::vector<std::int64_t>& items) {
+  State& s = *state_;
+  if (s.taken_batches >= s.n_batches) return false;
+  const std::int64_t batch = s.taken_batches;
+  auto slot = s.workers.empty() ? s.make_here() : s.take();
+  if (slot->error) std::rethrow_exception(slot->error);
+  auto first = s.order.begin() + static_cast<std::ptrdiff_t>(s.batch_begin(batch));
+  items.assign(first, first + static_cast<std::ptrdiff_t>(s.batch_length(batch)));
+  const auto start = Clock::now();
+  values = s.pipeline->encode_batch(std::move(slot->values), s.context(batch), s.options.device);
+  s.times.batch_s += seconds_since(start);
+  return true;
+}
+
+bool DataLoader::Epoch::next(Batch& batch) {
+  Values values;
+  std::vector<std::int64_t> items;
+  batch = {};
+  if (!next(values, items)) return false;
+  batch = to_batch(values, state_->pipeline->n_inp);
+  batch.items = std::move(items);
+  return true;
+}
+
+DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Pipeline> pipeline,
+                       DataLoaderOptions options)
+    : dataset_(std::move(dataset)),
+      pipeline_(std::move(pipeline)),
+      options_(options),
+      next_epoch_(std::make_shared<std::int64_t>(0)) {
+  if (options_.bs < 1) {
+    throw Error(ErrorCode::usage, "a batch has at least one item", {{"bs", options_.bs}});
+  }
+}
+
+DataLoader::Iterator DataLoader::begin() const {
+  return Iterator(std::make_shared<Epoch>(*this, (*next_epoch_)++));
+}
+
+std::int64_t DataLoader::n() const {
+  return dataset_->size();
+}
+
+std::int64_t DataLoader::size() const {
+  return n() / options_.bs + (options_.drop_last || n() % options_.bs == 0 ? 0 : 1);
+}
+
+Values DataLoader::one_batch_values() const {
+  if (size() == 0) {
+    throw Error(
+        ErrorCode::bad_data, "this DataLoader does not contain any batches",
+        {{"items", n()}, {"bs", options_.bs}},
+        "a batch that is not full is left out in training: choose a bs of at most " + std::to_string(n()));
+  }
+  DataLoaderOptions first_only = options_;
+  first_only.prefetch = 1;
+  Values values;
+  std::vector<std::int64_t> items;
+  with(first_only).epoch((*next_epoch_)++).next(values, items);
+  return values;
+}
+
+Batch DataLoader::one_batch() const {
+  return to_batch(one_batch_values(), pipeline_->n_inp);
+}
+
+}  // namespace kindling

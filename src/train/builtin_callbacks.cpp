@@ -1,0 +1,162 @@
+#include "train/builtin_callbacks.hpp"
+
+#include <kindling/core/interrupt.hpp>
+
+#include <limits>
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+namespace kindling {
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+void TrainEvalCallback::before_fit(Learner& learn) {
+  learn.epoch = 0;
+  learn.train_iter = 0;
+  learn.pct_train = 0;
+  learn.model.module().to(learn.dls.device());
+}
+
+void TrainEvalCallback::before_train(Learner& learn) {
+  learn.pct_train = static_cast<double>(learn.epoch) / learn.n_epoch;
+  learn.model.module().train();
+  learn.training = true;
+}
+
+void TrainEvalCallback::after_batch(Learner& learn) {
+  learn.pct_train += 1.0 / (static_cast<double>(learn.n_iter) * learn.n_epoch);
+  ++learn.train_iter;
+}
+
+void TrainEvalCallback::before_validate(Learner& learn) {
+  learn.model.module().eval();
+  learn.training = false;
+}
+
+void RecorderCallback::before_fit(Learner& learn) {
+  Recorder fresh;
+  for (const Metric& m : learn.metrics()) fresh.metric_names.push_back(m.name());
+  fresh.history = std::move(learn.recorder_->history);
+  *learn.recorder_ = std::move(fresh);
+  smooth_ = SmoothLoss();
+}
+
+void RecorderCallback::before_epoch(Learner& learn) {
+  epoch_start_ = std::chrono::steady_clock::now();
+  validated_ = false;
+}
+
+void RecorderCallback::before_validate(Learner& learn) {
+  valid_loss_.reset();
+  metrics_.clear();
+  for (const Metric& m : learn.metrics()) metrics_.push_back(m.fresh());
+  validated_ = true;
+}
+
+void RecorderCallback::after_batch(Learner& learn) {
+  if (learn.yb.empty()) return;
+  if (!learn.training) {
+    valid_loss_.accumulate(learn.loss, learn.yb.front());
+    for (const Metric& m : metrics_) m.accumulate(learn.pred, learn.yb.front());
+    return;
+  }
+  Recorder& record = *learn.recorder_;
+  smooth_.add(learn.loss.item<double>());
+  record.losses.push_back(smooth_.value());
+  const Hypers& hypers = learn.opt->hypers(learn.opt->n_groups() - 1);
+  record.lrs.push_back(hypers.at("lr"));
+  if (learn.opt->has_hyper("mom")) record.moms.push_back(hypers.at("mom"));
+}
+
+void RecorderCallback::after_epoch(Learner& learn) {
+  Recorder& record = *learn.recorder_;
+  record.iters.push_back(static_cast<std::int64_t>(record.losses.size()));
+  EpochRecord row{
+      .epoch = learn.epoch, .train_loss = smooth_.value(), .seconds = seconds_since(epoch_start_)};
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  row.valid_loss = validated_ ? valid_loss_.value() : none;
+  for (std::size_t m = 0; m < record.metric_names.size(); ++m) {
+    row.metrics.push_back(validated_ ? metrics_[m].value() : none);
+  }
+  record.epochs.push_back(row);
+  row.epoch = static_cast<std::int64_t>(record.history.size());
+  record.history.push_back(std::move(row));
+}
+
+std::vector<double> RecorderCallback::validation() const {
+  std::vector<double> values = {valid_loss_.value()};
+  for (const Metric& m : metrics_) values.push_back(m.value());
+  return values;
+}
+
+void ProgressCallback::before_fit(Learner& learn) {
+  learn.listener().table_header(learn.recorder().columns());
+}
+void ProgressCallback::before_train(Learner& learn) {
+  begin(learn);
+}
+void ProgressCallback::before_validate(Learner& learn) {
+  begin(learn);
+}
+void ProgressCallback::after_batch(Learner& learn) {
+  show(learn, false);
+}
+void ProgressCallback::after_train(Learner& learn) {
+  show(learn, true);
+}
+void ProgressCallback::after_validate(Learner& learn) {
+  show(learn, true);
+}
+
+void ProgressCallback::begin(Learner&) {
+  start_ = std::chrono::steady_clock::now();
+}
+
+void ProgressCallback::show(Learner& learn, bool finished) {
+  const auto& losses = learn.recorder().losses;
+  learn.listener().progress(
+      {.what = learn.training ? fmt::format("Epoch {}/{}", learn.epoch + 1, learn.n_epoch) : "Validate",
+       .done = finished ? learn.n_iter : learn.iter + 1,
+       .total = learn.n_iter,
+       .note = learn.training && !losses.empty() ? fmt::format("{:.4f}", losses.back()) : "",
+       .elapsed_s = seconds_since(start_),
+       .finished = finished});
+}
+
+void ProgressCallback::after_epoch(Learner& learn) {
+  const Recorder& record = learn.recorder();
+  const EpochRecord& row = record.epochs.back();
+  learn.listener().table_row(record.cells(row));
+  Json event = {{"event", "epoch"},
+                {"epoch", row.epoch},
+                {"train_loss", row.train_loss},
+                {"valid_loss", row.valid_loss},
+                {"time", row.seconds}};
+  for (std::size_t m = 0; m < row.metrics.size(); ++m) event[record.metric_names[m]] = row.metrics[m];
+  learn.listener().event(event);
+}
+
+void ParamScheduler::before_batch(Learner& learn) {
+  for (const auto& [name, per_group] : scheds) {
+    std::vector<double> values;
+    for (std::size_t g = 0; g < learn.opt->n_groups(); ++g) {
+      values.push_back(per_group[per_group.size() == 1 ? 0 : g](learn.pct_train));
+    }
+    learn.opt->set_hyper(name, Hyper(std::move(values)));
+  }
+}
+
+void InterruptCallback::after_batch(Learner& learn) {
+  if (!interrupt_requested()) return;
+  learn.interrupted = true;
+  throw CancelFit{};
+}
+
+}  // namespace kindling
