@@ -3,7 +3,9 @@
 #include <kindling/core/error.hpp>
 #include <kindling/core/thread_pool.hpp>
 
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace kindling::cli {
 

@@ -47,7 +47,12 @@ Sizes measure(const PhotoSet& set, int threads) {
 
 /// Photos drawn at random, from each class in turn.
 std::vector<std::int64_t> choose(const PhotoSet& set, const LookOptions& o) {
-  const auto& from = o.split == "train" ? set.splits.train : set.splits.valid;
+  const bool train = o.split == "train";
+  const auto& from = train ? set.splits.train : set.splits.valid;
+  if (from.empty()) {
+    throw Error(ErrorCode::bad_data, "there are no photos in this split", {{"--split", o.split}},
+                std::string("look at the other one with --split ") + (train ? "valid" : "train"));
+  }
   CounterRng rng(o.common.seed);
   std::map<std::string, std::vector<std::int64_t>> by_class;
   for (std::int64_t at : permutation(static_cast<std::int64_t>(from.size()), rng))
@@ -134,7 +139,7 @@ int look(const LookOptions& o) {
   apply(o.common);
   // One object is all that --json prints here, so events are not passed on.
   const auto listener = o.common.json ? silent_listener() : make_listener(o.common);
-  const PhotoSet set = read_photo_set(o.data, o.common, listener);
+  const PhotoSet set = read_photo_set(o.data, o.common, Purpose::look, listener);
   const Sizes sizes = measure(set, o.common.threads);
   const Picture sheet = contact_sheet(set, o);
   sheet.save(o.output);

@@ -133,19 +133,20 @@ void leave_out_single(PhotoSet& set, Sieve& sieve) {
   sieve.keep_photos([&](const Photo& photo) { return counts[photo.label] > 1; });
 }
 
-void check_classes(const PhotoSet& set) {
+void check_classes(const PhotoSet& set, Purpose purpose, Listener& listener) {
   const auto classes = set.classes();
   if (classes.size() > 1) return;
-  std::vector<Fact> facts = {{"path", set.root}};
   if (classes.empty()) {
-    if (!set.excluded.empty()) facts.emplace_back("left out", set.excluded.size());
-    throw Error(ErrorCode::bad_data, "no photo can be used", facts,
-                "`kindling look` names each file and what is wrong with it");
+    throw Error(ErrorCode::bad_data, "no photo can be used",
+                {{"path", set.root}, {"files left out", set.excluded.size()}},
+                "the warning above names each file and what is wrong with it");
   }
-  facts.emplace_back("class", classes.front());
-  facts.emplace_back("photos", set.photos.size());
-  throw Error(ErrorCode::bad_data, "there is only one class, so there is nothing to tell apart", facts,
-              "give photos of at least two classes, or tell the labels in another way with --label");
+  const std::string message = "there is only one class, so there is nothing to tell apart";
+  const std::string hint =
+      "give photos of at least two classes, or tell the labels in another way with --label";
+  if (purpose == Purpose::look) return listener.message(Level::warning, message + "; " + hint);
+  throw Error(ErrorCode::bad_data, message,
+              {{"path", set.root}, {"class", classes.front()}, {"photos", set.photos.size()}}, hint);
 }
 
 Items items_of(const PhotoSet& set) {
@@ -267,7 +268,7 @@ std::string PhotoSet::fingerprint() const {
   return sha256_of({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
-PhotoSet read_photo_set(const DataFlags& flags, const CommonOptions& common,
+PhotoSet read_photo_set(const DataFlags& flags, const CommonOptions& common, Purpose purpose,
                         const std::shared_ptr<Listener>& listener) {
   PhotoSet set{.root = flags.data};
   Sieve sieve(set, *listener);
@@ -278,9 +279,9 @@ PhotoSet read_photo_set(const DataFlags& flags, const CommonOptions& common,
   leave_out_single(set, sieve);
   if (!folders.empty() && !flags.valid_pct) split_by_folders(set, folders, sieve);
   tell_excluded(set, files.size(), flags.strict, *listener);
-  check_classes(set);
+  check_classes(set, purpose, *listener);
   if (folders.empty() || flags.valid_pct) split_at_random(set, flags, common, *listener);
-  check_split(set);
+  if (purpose == Purpose::train) check_split(set);
   return set;
 }
 

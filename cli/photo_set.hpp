@@ -57,10 +57,13 @@ struct PhotoSet {
 /// Only below the sub-folders named, if any are.
 Paths find_photos(const fs::path& folder, const std::vector<std::string>& folders = {});
 
+/// What the photos are read for: looking goes on where there is nothing to learn, and says so.
+enum class Purpose { look, train };
+
 /// Finds, labels, opens and splits. What must be left out is told to the listener as warnings and events;
 /// with `strict` it is an error. Throws `not_found` for a missing folder, `bad_data` where nothing can be
 /// learnt from what is there.
-PhotoSet read_photo_set(const DataFlags& flags, const CommonOptions& common,
+PhotoSet read_photo_set(const DataFlags& flags, const CommonOptions& common, Purpose purpose,
                         const std::shared_ptr<Listener>& listener);
 
 /// "112 train, 28 valid (20 % at random, seed 42)"

@@ -15,7 +15,8 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 #include <torch/version.h>
 
 namespace kindling::cli {
@@ -254,7 +255,7 @@ int train(const TrainOptions& o) {
   Settings settings = settings_of(o);
   fetch_weights(settings, listener);
   torch::manual_seed(o.common.seed);
-  const PhotoSet set = read_photo_set(o.data, o.common, listener);
+  const PhotoSet set = read_photo_set(o.data, o.common, Purpose::train, listener);
   tell_data(set, o, *listener);
   settings.bs = choose_bs(o, static_cast<int>(set.splits.train.size()), *listener);
   Learner learn = vision_learner(make_loaders(set, o, settings), o.arch,

@@ -65,7 +65,7 @@ int get(const WeightsOptions& o) {
 }
 
 int add(const WeightsOptions& o) {
-  return tell(add_weights(o.file, o.name, o.arch), "was added", o.common);
+  return tell(kindling::add_weights(o.file, o.name, o.arch), "was added", o.common);
 }
 
 }  // namespace

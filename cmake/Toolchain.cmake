@@ -9,10 +9,11 @@ endif()
 find_program(KINDLING_MOLD mold)
 
 add_library(kindling_build INTERFACE)
-target_compile_options(kindling_build INTERFACE -Wall -Wextra -Wno-unused-parameter)
+# -pthread for all, since some dependencies ask for it and a precompiled header serves only units with the same macros.
+target_compile_options(kindling_build INTERFACE -Wall -Wextra -Wno-unused-parameter -pthread)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # -fpch-preprocess lets ccache see through the precompiled header.
-  target_compile_options(kindling_build INTERFACE -fpch-preprocess -Wno-missing-field-initializers)
+  target_compile_options(kindling_build INTERFACE -fpch-preprocess -Winvalid-pch -Wno-missing-field-initializers)
 else()
   target_compile_options(kindling_build INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers
                                                   -Wno-unknown-warning-option -Xclang -fno-pch-timestamp)

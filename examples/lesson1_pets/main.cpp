@@ -1,12 +1,14 @@
 // Lesson 1: is it a cat or a dog?
 //
-// Fine-tunes a net that has seen ImageNet on photos of pets, shows a batch, says what a photo is, and writes the one file
-// that holds the model. In the Oxford pets the names of cats' photos begin with a capital letter.
+// Fine-tunes a net that has seen ImageNet on photos of pets, shows a batch, says what a photo is, and writes
+// the one file that holds the model. In the Oxford pets the names of cats' photos begin with a capital
+// letter.
 //
 //   lesson1_pets IMAGES [PHOTO] [ARCH]       e.g. lesson1_pets oxford-iiit-pet/images Abyssinian_1.jpg
 //
-// Numbers to expect on 462 photos of the set, 2 cores, efficientnet_lite0: after the frozen epoch an error_rate of about
-// 0.07, after fine_tune(1) about 0.05. ARCH may be resnet34 as in the course, once its weights are in the cache
+// Numbers to expect on 462 photos of the set, 2 cores, efficientnet_lite0: after the frozen epoch an
+// error_rate of about 0.07, after fine_tune(1) about 0.05. ARCH may be resnet34 as in the course, once its
+// weights are in the cache
 // (`kindling weights get resnet34`).
 #include <kindling/vision.hpp>
 
@@ -25,7 +27,9 @@ int main(int argc, char** argv) try {
   const std::string arch = argc > 3 ? argv[3] : "efficientnet_lite0";
 
   // What a photo shows is told by its name.
-  auto is_cat = [](const std::string& name) { return std::isupper(static_cast<unsigned char>(name[0])) ? "cat" : "dog"; };
+  auto is_cat = [](const std::string& name) {
+    return std::isupper(static_cast<unsigned char>(name[0])) ? "cat" : "dog";
+  };
 
   // Files that are no photos would stop the training: the course removes them first, too.
   Paths files = get_image_files(path);
@@ -35,8 +39,8 @@ int main(int argc, char** argv) try {
   }
 
   torch::manual_seed(42);
-  auto dls = ImageDataLoaders::from_name_func(path, files, is_cat,
-                                              {.valid_pct = 0.2, .seed = 42, .item_tfms = {Resize(192)}, .bs = 32});
+  auto dls = ImageDataLoaders::from_name_func(
+      path, files, is_cat, {.valid_pct = 0.2, .seed = 42, .item_tfms = {Resize(192)}, .bs = 32});
   dls.show_batch().save("batch.png");
 
   auto learn = vision_learner(dls, arch, {.metrics = {error_rate}});

@@ -1,7 +1,7 @@
 // Lesson 2, first half: a bear detector from photos of the web.
 //
-// Describes the data with a DataBlock, looks at a batch, looks again with the photos squished and padded, trains, and
-// predicts one photo.
+// Describes the data with a DataBlock, looks at a batch, looks again with the photos squished and padded,
+// trains, and predicts one photo.
 //
 //   lesson2_bears BEARS [PHOTO]              BEARS holds a folder for each kind: black, grizzly, teddy
 //
@@ -20,7 +20,8 @@ int main(int argc, char** argv) try {
   }
   const fs::path path = argv[1];
 
-  // Downloads from the web bring files that are no pictures, and names without an ending: the content decides.
+  // Downloads from the web bring files that are no pictures, and names without an ending: the content
+  // decides.
   const Paths files = get_files(path);
   const std::vector<BrokenImage> failed = verify_images(files);
   std::cout << failed.size() << " files are no pictures:\n";
@@ -41,17 +42,23 @@ int main(int argc, char** argv) try {
   dls.show_batch({.max_n = 4, .nrows = 1, .split = Split::valid}).save("bears.png");
 
   auto squish = bears.with({.item_tfms = {Resize(128, {.method = ResizeMethod::squish})}});
-  squish.dataloaders(path, {.bs = 16}).show_batch({.max_n = 4, .nrows = 1, .split = Split::valid}).save("squish.png");
+  squish.dataloaders(path, {.bs = 16})
+      .show_batch({.max_n = 4, .nrows = 1, .split = Split::valid})
+      .save("squish.png");
 
-  auto pad = bears.with({.item_tfms = {Resize(128, {.method = ResizeMethod::pad, .pad_mode = PadMode::zeros})}});
-  pad.dataloaders(path, {.bs = 16}).show_batch({.max_n = 4, .nrows = 1, .split = Split::valid}).save("pad.png");
+  auto pad =
+      bears.with({.item_tfms = {Resize(128, {.method = ResizeMethod::pad, .pad_mode = PadMode::zeros})}});
+  pad.dataloaders(path, {.bs = 16})
+      .show_batch({.max_n = 4, .nrows = 1, .split = Split::valid})
+      .save("pad.png");
 
   auto learn = vision_learner(dls, "efficientnet_lite0", {.metrics = {error_rate}});
   learn.fine_tune(4);
 
   const fs::path photo = argc > 2 ? fs::path(argv[2]) : usable(path).front();
   auto [label, index, probs] = learn.predict(photo);
-  std::printf("%s: %s, with probability %.4f\n", photo.filename().c_str(), label.c_str(), probs[index].item<float>());
+  std::printf("%s: %s, with probability %.4f\n", photo.filename().c_str(), label.c_str(),
+              probs[index].item<float>());
   learn.export_to("bears.safetensors");
   std::cout << "wrote bears.png, squish.png, pad.png and bears.safetensors\n";
 } catch (const Error& e) {

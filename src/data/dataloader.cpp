@@ -2,6 +2,8 @@
 #include <kindling/core/thread_pool.hpp>
 #include <kindling/data/dataloader.hpp>
 
+#include "data/idle_threads.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -72,6 +74,7 @@ struct DataLoader::Epoch::State {
 
   void start() {
     const int wanted = options.num_workers < 0 ? hardware_threads() : options.num_workers;
+    if (wanted > 0) detail::let_idle_compute_threads_sleep();
     for (int i = 0; i < std::min<std::int64_t>(wanted, static_cast<std::int64_t>(end_position())); ++i) {
       workers.emplace_back([this] { work(); });
     }

@@ -1,7 +1,7 @@
 #include <kindling/core/error.hpp>
 #include <kindling/data/normalize.hpp>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace kindling {
 

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace kindling {
 

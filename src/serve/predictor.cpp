@@ -2,7 +2,7 @@
 #include <kindling/vision/learner.hpp>
 
 #include <c10/core/InferenceMode.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace kindling {
 

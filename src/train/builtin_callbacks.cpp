@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace kindling {
 
@@ -61,7 +61,8 @@ void RecorderCallback::before_validate(Learner& learn) {
 }
 
 void RecorderCallback::after_batch(Learner& learn) {
-  if (learn.yb.empty()) return;
+  // Without targets, or cancelled before its loss.
+  if (!learn.loss.defined()) return;
   if (!learn.training) {
     valid_loss_.accumulate(learn.loss, learn.yb.front());
     for (const Metric& m : metrics_) m.accumulate(learn.pred, learn.yb.front());

@@ -4,9 +4,10 @@
 #include <kindling/train/export.hpp>
 
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace kindling {
 
@@ -76,20 +77,32 @@ Json manifest_of(const Weights& weights, const fs::path& path) {
   return manifest;
 }
 
+Error damaged(const Error& e, const fs::path& path) {
+  return Error(ErrorCode::bad_model, "the model file is damaged: " + e.message(), e.facts(),
+               "copy it again from where it was made, or export it again")
+      .with({"path", path});
+}
+
+/// The seal is checked before anything in the file is believed. A file without a manifest may be plain
+/// weights, which have no seal: the caller says so.
 Weights open_sealed(const fs::path& path) {
+  MappedFile file(path);
+  auto read = [&] {
+    return read_safetensors(file.bytes(), std::make_shared<MappedFile>(file), path.string());
+  };
+  std::optional<Error> broken;
   try {
-    MappedFile file(path);
-    auto keep = std::make_shared<MappedFile>(file);
-    Weights weights = read_safetensors(file.bytes(), keep, path.string());
-    if (weights.metadata().count(manifest_key)) check_seal(file.bytes(), path.string());
+    check_seal(file.bytes(), path.string());
+  } catch (const Error& e) {
+    broken = e;
+  }
+  try {
+    Weights weights = read();
+    if (broken && weights.metadata().count(manifest_key)) throw damaged(*broken, path);
     return weights;
-  } catch (Error& e) {
-    if (e.code() != ErrorCode::bad_weights && e.code() != ErrorCode::bad_data &&
-        e.code() != ErrorCode::checksum)
-      throw;
-    throw Error(ErrorCode::bad_model, "the model file is damaged: " + e.message(), e.facts(),
-                "copy it again from where it was made, or export it again")
-        .with({"path", path});
+  } catch (const Error& e) {
+    if (e.code() == ErrorCode::bad_model) throw;
+    throw damaged(broken.value_or(e), path);
   }
 }
 

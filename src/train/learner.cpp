@@ -9,7 +9,10 @@
 #include <unordered_set>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/instancenorm.h>
+#include <torch/nn/modules/normalization.h>
+#include <torch/utils.h>
 
 namespace kindling {
 
@@ -223,6 +226,8 @@ void Learner::one_batch(Batch batch) {
   xb = std::move(batch.x);
   yb = std::move(batch.y);
   items = std::move(batch.items);
+  // A batch that is cancelled early leaves none of the last one's results behind.
+  pred = loss_grad = loss = torch::Tensor();
   run_phase<CancelBatch>(*this, Event::before_batch, Event::after_cancel_batch, Event::after_batch, [&] {
     pred = model.forward(xb);
     (*this)(Event::after_pred);

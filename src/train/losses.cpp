@@ -1,7 +1,7 @@
 #include <kindling/core/error.hpp>
 #include <kindling/train/losses.hpp>
 
-#include <torch/torch.h>
+#include <torch/nn/functional/loss.h>
 
 namespace kindling {
 

@@ -4,7 +4,6 @@
 #include <map>
 #include <mutex>
 
-#include <torch/torch.h>
 
 namespace kindling {
 
@@ -40,13 +39,6 @@ Model model_from_spec(const Json& spec) {
                 "include the header of its application, or call register_model_kind before loading");
   }
   return make(spec);
-}
-
-void to_channels_last(torch::nn::Module& module) {
-  torch::NoGradGuard no_grad;
-  for (auto& p : module.parameters()) {
-    if (p.dim() == 4) p.set_data(p.contiguous(torch::MemoryFormat::ChannelsLast));
-  }
 }
 
 }  // namespace kindling

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace kindling {
 
@@ -87,7 +87,6 @@ bool has_normalize(const Pipeline& pipeline) {
 Model create_vision_model(const std::string& arch, int n_out, int n_in, const HeadOptions& head) {
   auto body = create_model(arch, {.num_classes = 0, .in_channels = n_in});
   auto module = std::make_shared<VisionModel>(body, create_head(body->num_features(), n_out, head));
-  to_channels_last(*module);
   Model model(module);
   for (auto& group : body->groups()) model.groups.push_back(std::move(group));
   model.groups.push_back({module->head.ptr()});
@@ -125,7 +124,6 @@ Learner vision_learner(DataLoaders dls, const std::string& arch, VisionLearnerOp
                   {"weights", entry.name},  {"licence", entry.licence},
                   {"source", entry.source}, {"sha256", entry.sha256}};
   }
-  to_channels_last(model.module());
   Learner learn(std::move(dls), std::move(model),
                 {.opt_func = o.opt_func,
                  .loss_func = o.loss_func,

@@ -1,3 +1,4 @@
+#include <kindling/core/interrupt.hpp>
 #include <kindling/core/thread_pool.hpp>
 #include <kindling/vision/verify.hpp>
 
@@ -27,6 +28,7 @@ std::vector<BrokenImage> verify_images(const Paths& files, const VerifyOptions& 
   };
   ThreadPool pool(options.threads);
   pool.for_each(files.size(), [&](std::size_t i) {
+    if (interrupt_requested()) throw Error(ErrorCode::interrupted, "checking the photos was stopped");
     try {
       open_image(files[i], decode);
     } catch (const Error& e) {

@@ -44,6 +44,9 @@ TEST_F(BadInput, OneClassOnlyIsNamed) {
   EXPECT_THAT(r.err, HasSubstr("there is only one class"));
   EXPECT_THAT(r.err, HasSubstr("class: cat"));
   expect_no_run();
+  const Result looked = run({"look", "photos"});
+  EXPECT_EQ(looked.code, 0);
+  EXPECT_THAT(looked.err, HasSubstr("warning: there is only one class"));
 }
 
 TEST_F(BadInput, ABatchLargerThanTheDataIsNamed) {

@@ -131,7 +131,8 @@ TEST_F(Train, LabelsComeFromNamesPatternsAndCsv) {
     const Result r = run({"look", "photos", "--label", label, "--json"});
     EXPECT_EQ(r.code, 0) << r.err << r.out;
     std::vector<std::string> names;
-    for (const auto& [name, counts] : r.lines().at(0)["classes"].items()) names.push_back(name);
+    const Json found = r.lines().at(0)["classes"];
+    for (const auto& [name, counts] : found.items()) names.push_back(name);
     return names;
   };
   EXPECT_THAT(classes("name-case"), ElementsAre("lower", "upper"));

@@ -7,14 +7,29 @@ namespace kindling::test {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-/// One small model for all tests of the file.
+/// One small model for all tests of the file; each works on a copy.
 class UseModel : public Program {
  protected:
-  void SetUp() override {
-    make_photos("photos", 6);
-    const Result r = run(quick({"--quiet", "-o", "run"}));
+  static void SetUpTestSuite() {
+    model_ = new Model;
+    model_->make_photos("photos", 6);
+    const Result r = model_->run(quick({"--quiet", "-o", "run"}));
     ASSERT_EQ(r.code, 0) << r.err;
   }
+  static void TearDownTestSuite() { delete model_; }
+  void SetUp() override {
+    for (const char* name : {"photos", "run"})
+      fs::copy(model_->in(name), in(name), fs::copy_options::recursive);
+  }
+
+ private:
+  struct Model : Program {
+    using Program::in;
+    using Program::make_photos;
+    using Program::run;
+    void TestBody() override {}
+  };
+  static inline Model* model_ = nullptr;
 };
 
 TEST_F(UseModel, PredictGoesOnAfterAFileThatCannotBeRead) {
@@ -106,18 +121,23 @@ TEST_F(UseModel, WeightsListNamesLicencesAndWhatIsCached) {
   EXPECT_TRUE(found);
 }
 
-TEST_F(UseModel, WeightsOfOnesOwnAreAddedAndTrainedFrom) {
+TEST_F(UseModel, WeightsOfOnesOwnAreAddedUnderAName) {
+  const Result nameless = run({"weights", "add", "run/model.safetensors"});
+  EXPECT_EQ(nameless.code, 2);
+  EXPECT_THAT(nameless.err, HasSubstr("--name NAME --arch ARCH"));
   const Result added =
       run({"weights", "add", "run/model.safetensors", "--name", "mine", "--arch", "squeezenet1_1"});
   EXPECT_EQ(added.code, 0) << added.err;
+  EXPECT_THAT(added.out, StartsWith("mine was added: "));
+}
+
+TEST_F(UseModel, WeightsThatDoNotFitAreRefusedAndLeaveNoRun) {
+  run({"weights", "add", "run/model.safetensors", "--name", "mine", "--arch", "squeezenet1_1"});
   const Result unfit =
       run({"train", "photos", "--arch", "squeezenet1_1", "--weights", "mine", "--size", "64"});
   EXPECT_EQ(unfit.code, 3);
   EXPECT_THAT(unfit.err, HasSubstr("these weights do not fit the architecture"));
   EXPECT_FALSE(fs::exists(in("runs")));
-  const Result unknown = run({"weights", "add", "run/model.safetensors"});
-  EXPECT_EQ(unknown.code, 2);
-  EXPECT_THAT(unknown.err, HasSubstr("--name NAME --arch ARCH"));
 }
 
 }  // namespace kindling::test

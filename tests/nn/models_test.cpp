@@ -10,7 +10,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn.h>
+#include <torch/autograd.h>
+#include <torch/utils.h>
 
 namespace kindling {
 namespace {

@@ -10,7 +10,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/nn.h>
+#include <torch/utils.h>
 
 namespace kindling {
 namespace {

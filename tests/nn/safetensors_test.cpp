@@ -4,7 +4,8 @@
 #include <cstring>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/nn.h>
+#include <torch/utils.h>
 
 namespace kindling {
 namespace {

@@ -1,7 +1,8 @@
 #include "nn/weights_golden.hpp"
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/nn.h>
+#include <torch/utils.h>
 
 namespace kindling {
 namespace {

@@ -40,10 +40,11 @@ class Getter {
              (std::invocable<F, const Value&> || std::invocable<F, const fs::path&>))
   Getter(F f)
       : get_([f](const Value& item) -> Value {
-          if constexpr (std::invocable<F, const fs::path&>)
-            return wrap(f(path_of(item)));
-          else
+          // A path converts to a Value, so that a function of values would also take a path.
+          if constexpr (std::invocable<F, const Value&>)
             return wrap(f(item));
+          else
+            return wrap(f(path_of(item)));
         }) {}
   explicit operator bool() const { return static_cast<bool>(get_); }
   /// Errors and other exceptions of the function come out as `Error` with the fact "item".

@@ -66,10 +66,10 @@ class IndexSplitter {
 class FuncSplitter {
  public:
   template <class F>
-    requires std::predicate<F, const fs::path&>
+    requires(std::predicate<F, const fs::path&> && !std::predicate<F, const Value&>)
   explicit FuncSplitter(F f) : is_valid_([f](const Value& item) { return f(std::get<fs::path>(item)); }) {}
   template <class F>
-    requires(std::predicate<F, const Value&> && !std::predicate<F, const fs::path&>)
+    requires std::predicate<F, const Value&>
   explicit FuncSplitter(F f) : is_valid_(f) {}
   Splits operator()(const Items& items) const;
 

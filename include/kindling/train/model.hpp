@@ -64,7 +64,4 @@ void register_model_kind(const std::string& kind, std::function<Model(const Json
 /// Builds the model that a spec describes, untrained. Throws `bad_model` for an unknown kind.
 Model model_from_spec(const Json& spec);
 
-/// Moves 4-d weights to channels-last memory, in which convolutions on a CPU are faster.
-void to_channels_last(torch::nn::Module& module);
-
 }  // namespace kindling

@@ -22,7 +22,8 @@ struct VerifyOptions {
 };
 
 /// The files that cannot be decoded, in the order given, each with its reason. All are read, none is changed.
-/// (fastai `verify_images`, which gives the paths alone.)
+/// Throws `interrupted` when that was requested (interrupt.hpp). (fastai `verify_images`, which gives the paths
+/// alone.)
 std::vector<BrokenImage> verify_images(const Paths& files, const VerifyOptions& options = {});
 
 }  // namespace kindling
