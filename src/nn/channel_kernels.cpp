@@ -78,6 +78,12 @@ void scale_clamp(const float* x, const float* scale, const float* offset, float 
   });
 }
 
+// The gradient where the clamp was open. Both conditions are evaluated, since a branch would keep the loop
+// from being vectorised; NaN counts as open.
+KINDLING_INLINE inline float open_gradient(float y, float low, float high, float gradient) {
+  return static_cast<int>(y <= low) | static_cast<int>(y >= high) ? 0.0f : gradient;
+}
+
 void gradient_sums(const float* grad, const ForwardFacts& forward, std::int64_t begin, std::int64_t end,
                    std::int64_t channels, double* sum, double* dot) {
   const auto scratch = std::make_unique<float[]>(static_cast<std::size_t>(2 * channels));
@@ -85,11 +91,12 @@ void gradient_sums(const float* grad, const ForwardFacts& forward, std::int64_t 
   const auto add_row = [=](std::int64_t row, float* __restrict a, float* __restrict b) KINDLING_INLINE {
     const float* __restrict in = f.x + row * channels;
     const float* __restrict g = grad + row * channels;
+    const float* __restrict scale = f.scale, * __restrict offset = f.offset, * __restrict mean = f.mean;
+    const float low = f.low, high = f.high;
     for (std::int64_t c = 0; c < channels; ++c) {
-      const float y = in[c] * f.scale[c] + f.offset[c];
-      const float open = y <= f.low || y >= f.high ? 0.0f : g[c];
+      const float open = open_gradient(in[c] * scale[c] + offset[c], low, high, g[c]);
       a[c] += open;
-      b[c] += open * (in[c] - f.mean[c]);
+      b[c] += open * (in[c] - mean[c]);
     }
   };
   run([&]() KINDLING_INLINE { sum_blocks(begin, end, channels, sum, dot, scratch.get(), add_row); });
@@ -99,14 +106,15 @@ void input_gradient(const float* grad, const ForwardFacts& forward, const float*
                     std::int64_t begin, std::int64_t end, std::int64_t channels, float* dx) {
   const ForwardFacts f = forward;
   run([=]() KINDLING_INLINE {
+    const float* __restrict scale = f.scale, * __restrict offset = f.offset, * __restrict mean = f.mean;
+    const float* __restrict shift = constant, * __restrict tilt = slope;
     for (std::int64_t row = begin; row < end; ++row) {
       const float* __restrict in = f.x + row * channels;
       const float* __restrict g = grad + row * channels;
       float* __restrict out = dx + row * channels;
       for (std::int64_t c = 0; c < channels; ++c) {
-        const float y = in[c] * f.scale[c] + f.offset[c];
-        const float open = y <= f.low || y >= f.high ? 0.0f : g[c];
-        out[c] = open * f.scale[c] - constant[c] - (in[c] - f.mean[c]) * slope[c];
+        const float open = open_gradient(in[c] * scale[c] + offset[c], f.low, f.high, g[c]);
+        out[c] = open * scale[c] - shift[c] - (in[c] - mean[c]) * tilt[c];
       }
     }
   });

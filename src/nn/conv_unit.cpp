@@ -56,8 +56,9 @@ Tensor ConvUnit::run(const Tensor& x, const Tensor& shortcut) const {
 
 Tensor ConvUnit::convolve(const Tensor& x) const {
   const ConvShape shape = shape_of(conv_, settings_.same_padding);
-  const Tensor weight = shape.same_padding ? kernel_for_same_padding(conv_->weight, x, shape) : conv_->weight;
-  return torch::conv2d(x, weight, conv_->bias, shape.stride, shape.padding, 1, shape.groups);
+  const bool uneven = shape.same_padding && shape.stride > 1;
+  return torch::conv2d(uneven ? pad_same(x, conv_->weight, shape) : x, conv_->weight, conv_->bias,
+                       shape.stride, uneven ? 0 : shape.padding, 1, shape.groups);
 }
 
 ConvWeights ConvUnit::normalised_weights() const {

@@ -94,6 +94,13 @@ Tensor kernel_for_same_padding(const Tensor& weight, const Tensor& x, const Conv
   return torch::constant_pad_nd(weight, {columns, 0, rows, 0}).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
+Tensor pad_same(const Tensor& x, const Tensor& weight, const ConvShape& shape) {
+  const bool rows = short_at_start(x.size(2), weight.size(2), shape.stride);
+  const bool columns = short_at_start(x.size(3), weight.size(3), shape.stride);
+  const std::int64_t p = shape.padding;
+  return torch::constant_pad_nd(x, {p - columns, p, p - rows, p});
+}
+
 Tensor fused_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvShape& shape,
                   Activation act, const Tensor& shortcut) {
   if (OneDnn::get().fit(x)) return onednn_conv(x, weight, bias, shape, act, shortcut);

@@ -28,6 +28,10 @@ struct ConvShape {
 torch::Tensor kernel_for_same_padding(const torch::Tensor& weight, const torch::Tensor& x,
                                       const ConvShape& shape);
 
+/// `x` with "same" padding's zeros around it, for a convolution without padding of its own. In training this
+/// is faster than the larger kernel, for which oneDNN has only a slow weight gradient.
+torch::Tensor pad_same(const torch::Tensor& x, const torch::Tensor& weight, const ConvShape& shape);
+
 /// act(conv(x) + shortcut) without autograd; `shortcut` (may be undefined) is overwritten and returned.
 torch::Tensor fused_conv(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                          const ConvShape& shape, Activation act, const torch::Tensor& shortcut);

@@ -40,7 +40,7 @@ struct Exported {
         folder.path(), {.valid_pct = 0.2, .seed = 1, .item_tfms = {Resize(16)}, .bs = 4});
     learn.emplace(vision_learner(
         dls, "tiny_test_net", {.metrics = {error_rate}, .pretrained = false, .listener = silent_listener()}));
-    learn->fit(2, 1e-2);
+    learn->fit(8, 2e-2);
     learn->export_to(model);
   }
 };
@@ -128,7 +128,7 @@ TEST(ModelFile, ManifestTellsArchitectureClassesAndTraining) {
   EXPECT_EQ(manifest.at("format_version"), 1);
   EXPECT_EQ(manifest.at("model").at("arch"), "tiny_test_net");
   EXPECT_EQ(manifest.at("vocab").dump(), R"(["blue","red"])");
-  EXPECT_EQ(manifest.at("training").at("epochs"), 2);
+  EXPECT_EQ(manifest.at("training").at("epochs"), 8);
   EXPECT_TRUE(manifest.at("training").contains("error_rate"));
 }
 
