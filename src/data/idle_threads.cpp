@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace kindling::detail {
 
