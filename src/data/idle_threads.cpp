@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include <ATen/Parallel.h>
 #include <torch/types.h>
 
 namespace kindling::detail {
