@@ -305,6 +305,7 @@ void add_train_flags(CLI::App& app, TrainOptions& o) {
   app.add_option("--metrics", o.metrics,
                  "columns of the table: error_rate, accuracy, top_k_accuracy (error_rate)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("NAMES");
   app.add_option("--weights", o.weights,
                  "pretrained weights, one of `kindling weights list` (the model's own)")

@@ -94,6 +94,15 @@ TEST_F(Train, QuietPrintsNothing) {
   EXPECT_EQ(r.err, "");
 }
 
+TEST_F(Train, MetricsAreColumnsOfTheTableInTheirOrder) {
+  make_photos("photos", 6);
+  const Result r = run({"train", "--metrics", "accuracy,error_rate", "photos", "--arch", "squeezenet1_1",
+                        "--no-pretrained", "--epochs", "1", "--size", "64", "--bs", "4", "-o", "run"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_THAT(read_text(in("run/history.csv")),
+              StartsWith("epoch,train_loss,valid_loss,accuracy,error_rate,time\n0,"));
+}
+
 TEST_F(Train, FoldersTrainAndValidSplitTheData) {
   make_photos("all", 6);
   fs::create_directories(in("photos"));
