@@ -3,6 +3,8 @@
 
 #include <kindling/nn/models.hpp>
 
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -61,5 +63,16 @@ std::vector<ModelInfo> efficientnet_lite_models();
 /// Mean and standard deviation of ImageNet's channels, on 0..1.
 inline const std::vector<float> imagenet_mean = {0.485f, 0.456f, 0.406f};
 inline const std::vector<float> imagenet_std = {0.229f, 0.224f, 0.225f};
+
+/// Entry of a model trained on ImageNet at 224 pixels, whose default weights have its own name.
+template <class Model, class Spec>
+ModelInfo imagenet_model(const std::string& name, const Spec& spec) {
+  return {.name = name,
+          .make = [spec](const ModelOptions& options) { return std::make_shared<Model>(spec, options); },
+          .weights = name,
+          .mean = imagenet_mean,
+          .std = imagenet_std,
+          .size = 224};
+}
 
 }  // namespace kindling::detail

@@ -137,15 +137,7 @@ std::vector<ModelInfo> resnet_models() {
                                                                  {"resnet101", {{3, 4, 23, 3}, true}},
                                                                  {"resnet152", {{3, 8, 36, 3}, true}}};
   std::vector<ModelInfo> models;
-  for (const auto& [name, spec] : specs) {
-    models.push_back(
-        {.name = name,
-         .make = [spec](const ModelOptions& options) { return std::make_shared<ResNet>(spec, options); },
-         .weights = name,
-         .mean = imagenet_mean,
-         .std = imagenet_std,
-         .size = 224});
-  }
+  for (const auto& [name, spec] : specs) models.push_back(imagenet_model<ResNet>(name, spec));
   return models;
 }
 

@@ -143,28 +143,14 @@ std::vector<ModelInfo> squeezenet_models() {
                                 {384, 64, 256},
                                 {512, 64, 256}},
                                {2, 6, 11}};
-  const SqueezeNetSpec v1_1 = {64,
-                               3,
-                               {{64, 16, 64},
-                                {128, 16, 64},
-                                {128, 32, 128},
-                                {256, 32, 128},
-                                {256, 48, 192},
-                                {384, 48, 192},
-                                {384, 64, 256},
-                                {512, 64, 256}},
-                               {2, 5, 8}};
+  // 1.1 has a smaller stem, and so a narrower first fire, and pools earlier.
+  SqueezeNetSpec v1_1 = v1_0;
+  v1_1.stem_channels = v1_1.fires.front().in = 64;
+  v1_1.stem_kernel = 3;
+  v1_1.pools = {2, 5, 8};
   std::vector<ModelInfo> models;
-  for (const auto& [name, spec] : {std::pair{"squeezenet1_0", v1_0}, std::pair{"squeezenet1_1", v1_1}}) {
-    models.push_back(
-        {.name = name,
-         .make = [spec = spec](
-                     const ModelOptions& options) { return std::make_shared<SqueezeNet>(spec, options); },
-         .weights = name,
-         .mean = imagenet_mean,
-         .std = imagenet_std,
-         .size = 224});
-  }
+  models.push_back(imagenet_model<SqueezeNet>("squeezenet1_0", v1_0));
+  models.push_back(imagenet_model<SqueezeNet>("squeezenet1_1", v1_1));
   return models;
 }
 
