@@ -189,11 +189,9 @@ GridCell to_cell(const Values& decoded_item) {
 Picture DataLoaders::show_batch(const ShowBatchOptions& options) const {
   const DataLoader& loader = options.split == Split::train ? train_ : valid_;
   DataLoader shown = loader;
-  const std::shared_ptr<const Pipeline> shared_pipeline(std::shared_ptr<void>(), &loader.pipeline());
   if (options.unique) {
-    DataLoaderOptions one{.bs = options.max_n, .seed = loader.options().seed, .split = options.split};
-    shown =
-        DataLoader(std::make_shared<RepeatedDataset>(loader.dataset(), options.max_n), shared_pipeline, one);
+    shown = loader.with(std::make_shared<RepeatedDataset>(loader.dataset(), options.max_n),
+                        {.bs = options.max_n, .seed = loader.options().seed, .split = options.split});
   }
   std::vector<GridCell> cells;
   for (const Values& item : loader.pipeline().decode_batch(shown.one_batch_values())) {

@@ -1,24 +1,10 @@
 #include <kindling/data/transform.hpp>
 
+#include "data/maker_registry.hpp"
+
 #include <algorithm>
-#include <map>
-#include <mutex>
 
 namespace kindling {
-
-namespace {
-
-struct Registry {
-  std::mutex mutex;
-  std::map<std::string, std::function<Transform(const Json&)>> makers;
-};
-
-Registry& registry() {
-  static Registry r;
-  return r;
-}
-
-}  // namespace
 
 Json Transform::to_json() const {
   if (name().empty()) {
@@ -48,18 +34,12 @@ Transforms merge_transforms(const Transforms& first, const Transforms& second) {
 }
 
 void register_transform(const std::string& name, std::function<Transform(const Json&)> make) {
-  std::lock_guard lock(registry().mutex);
-  registry().makers[name] = std::move(make);
+  detail::MakerRegistry<Transform>::instance().add(name, std::move(make));
 }
 
 Transform transform_from_json(const Json& json) {
   const std::string name = json.value("name", "");
-  std::function<Transform(const Json&)> make;
-  {
-    std::lock_guard lock(registry().mutex);
-    auto found = registry().makers.find(name);
-    if (found != registry().makers.end()) make = found->second;
-  }
+  const auto make = detail::MakerRegistry<Transform>::instance().find(name);
   if (!make) {
     throw Error(ErrorCode::not_found, "no transform is registered under this name", {{"name", name}},
                 "include the header of its application, or call register_transform before loading");

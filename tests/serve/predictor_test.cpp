@@ -1,7 +1,6 @@
 #include <kindling/serve.hpp>
 
-#include "core/temporary_folder.hpp"
-#include "serve/tiny_backbone.hpp"
+#include "serve/exported_model.hpp"
 
 #include <thread>
 
@@ -15,40 +14,10 @@ namespace kindling {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+using testing::exported;
+using testing::Exported;
+
 namespace {
-
-/// Twenty photos of one colour in two classes, a learner trained on them for a moment, and its export.
-struct Exported {
-  testing::TemporaryFolder folder;
-  fs::path model = folder / "model.safetensors";
-  fs::path photo = folder / "red/0.png";
-  std::optional<Learner> learn;
-
-  Exported() {
-    testing::register_tiny();
-    for (int i = 0; i < 20; ++i) {
-      const bool red = i % 2 == 0;
-      Image image({40 + i, 30}, 3);
-      for (std::size_t p = 0; p < image.bytes(); ++p)
-        image.data()[p] = static_cast<std::uint8_t>((p % 3 == (red ? 0u : 2u)) ? 200 : 3 * i);
-      const fs::path file = folder / (red ? "red" : "blue") / (std::to_string(i) + ".png");
-      fs::create_directories(file.parent_path());
-      write_file(file, encode_png(image));
-    }
-    torch::manual_seed(1);
-    auto dls = ImageDataLoaders::from_folder(
-        folder.path(), {.valid_pct = 0.2, .seed = 1, .item_tfms = {Resize(16)}, .bs = 4});
-    learn.emplace(vision_learner(
-        dls, "tiny_test_net", {.metrics = {error_rate}, .pretrained = false, .listener = silent_listener()}));
-    learn->fit(8, 2e-2);
-    learn->export_to(model);
-  }
-};
-
-Exported& exported() {
-  static Exported e;
-  return e;
-}
 
 double distance(const torch::Tensor& a, const torch::Tensor& b) {
   return (a - b).abs().max().item<double>();

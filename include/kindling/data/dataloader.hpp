@@ -100,6 +100,11 @@ class DataLoader {
   /// The same data with other options.
   DataLoader with(DataLoaderOptions options) const { return DataLoader(dataset_, pipeline_, options); }
 
+  /// Other data through the same pipeline.
+  DataLoader with(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options) const {
+    return DataLoader(std::move(dataset), pipeline_, options);
+  }
+
   const Dataset& dataset() const { return *dataset_; }
   const Pipeline& pipeline() const { return *pipeline_; }
   const DataLoaderOptions& options() const { return options_; }
