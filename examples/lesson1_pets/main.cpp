@@ -7,7 +7,7 @@
 //   lesson1_pets IMAGES [PHOTO] [ARCH]       e.g. lesson1_pets oxford-iiit-pet/images Abyssinian_1.jpg
 //
 // Numbers to expect on 462 photos of the set, 2 cores, efficientnet_lite0: after the frozen epoch an
-// error_rate of about 0.07, after fine_tune(1) about 0.05. ARCH may be resnet34 as in the course, once its
+// error_rate of about 0.05, after the second about 0.04. ARCH may be resnet34 as in the course, once its
 // weights are in the cache
 // (`kindling weights get resnet34`).
 #include <kindling/vision.hpp>
