@@ -1,0 +1,12 @@
+# The scripts that draw the charts, compiled into the core layer with the page round them. scripts/setup brings them.
+set(KINDLING_VEGA_DIR ${PROJECT_SOURCE_DIR}/.deps/vega CACHE PATH "Folder with vega.min.js and its companions")
+foreach(name vega vega-lite vega-embed)
+  set(file ${KINDLING_VEGA_DIR}/${name}.min.js)
+  if(NOT EXISTS ${file})
+    message(FATAL_ERROR "${file} is missing: run scripts/setup, which fetches it, or set KINDLING_VEGA_DIR")
+  endif()
+  string(REPLACE "-" "_" variable ${name}_js)
+  kindling_embed_file(kindling_core ${file} kindling::detail ${variable})
+endforeach()
+kindling_embed_file(kindling_core ${KINDLING_VEGA_DIR}/LICENSE kindling::detail vega_license)
+kindling_embed_file(kindling_core ${PROJECT_SOURCE_DIR}/src/core/figure_page.html kindling::detail figure_page_html)
