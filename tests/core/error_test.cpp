@@ -85,10 +85,18 @@ TEST(SystemError, TellsFullDisksAndMissingFilesFromOtherFailures) {
 
 TEST(DidYouMean, NamesTheClosestCandidate) {
   const std::vector<std::string> names{"resnet18", "resnet34", "squeezenet1_0", "bs"};
-  EXPECT_EQ(did_you_mean("resnet43", names), " (did you mean 'resnet18'?)");
+  EXPECT_EQ(did_you_mean("resnet98", names), " (did you mean 'resnet18'?)");
   EXPECT_EQ(did_you_mean("ResNet35", names), " (did you mean 'resnet34'?)");
   EXPECT_EQ(did_you_mean("sqeezenet1_0", names), " (did you mean 'squeezenet1_0'?)");
   EXPECT_EQ(did_you_mean("b", names), " (did you mean 'bs'?)");
+}
+
+TEST(DidYouMean, CountsASwappedPairAsOneEdit) {
+  EXPECT_EQ(did_you_mean("trian", {"look", "train", "info"}), " (did you mean 'train'?)");
+  EXPECT_EQ(did_you_mean("resnet43", {"resnet18", "resnet34"}), " (did you mean 'resnet34'?)");
+  EXPECT_EQ(did_you_mean("sb", {"bs"}), " (did you mean 'bs'?)");
+  // A letter that was swapped is not moved again: this is two edits, too many for three letters.
+  EXPECT_EQ(did_you_mean("ca", {"abc"}), "");
 }
 
 TEST(DidYouMean, IsSilentWhenNothingIsNear) {
