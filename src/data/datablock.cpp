@@ -5,6 +5,19 @@
 
 namespace kindling {
 
+namespace {
+
+/// A getter for each of `n` blocks; the item itself where none is given.
+std::vector<Getter> one_each(const std::vector<Getter>& given, int n, const char* name) {
+  if (given.empty()) return std::vector<Getter>(n);
+  if (static_cast<int>(given.size()) == n) return given;
+  throw Error(ErrorCode::usage, std::string("there must be one function in ") + name + " for each of its blocks",
+              {{"functions", given.size()}, {"blocks", n}},
+              std::string("e.g. .") + name + " = {first, second}; .n_inp says how many of the blocks are inputs");
+}
+
+}  // namespace
+
 DataBlock::DataBlock(DataBlockOptions options) : options_(std::move(options)) {
   const auto n = static_cast<int>(options_.blocks.size());
   if (n == 0) {
@@ -18,8 +31,8 @@ DataBlock::DataBlock(DataBlockOptions options) : options_(std::move(options)) {
   }
   options_.n_inp = n_inp;
   if (options_.getters.empty()) {
-    options_.getters.assign(n, options_.get_y);
-    std::fill_n(options_.getters.begin(), n_inp, options_.get_x);
+    for (const Getter& getter : one_each(options_.get_x.list(), n_inp, "get_x")) options_.getters.push_back(getter);
+    for (const Getter& getter : one_each(options_.get_y.list(), n - n_inp, "get_y")) options_.getters.push_back(getter);
   }
   if (static_cast<int>(options_.getters.size()) != n) {
     throw Error(ErrorCode::usage, "there must be a getter for each block",
@@ -43,7 +56,18 @@ Pipeline DataBlock::make_pipeline() const {
   return pipeline;
 }
 
-Datasets DataBlock::datasets(const fs::path& source) const {
+DataBlock DataBlock::from_columns(DataBlockOptions options,
+                                  std::function<std::vector<Items>(const fs::path&)> get_columns) {
+  if (options.getters.empty() && options.get_x.list().empty() && options.get_y.list().empty()) {
+    for (std::size_t b = 0; b < options.blocks.size(); ++b) options.getters.push_back(ItemGetter(static_cast<int>(b)));
+  }
+  if (get_columns) {
+    options.get_items = [get_columns](const fs::path& source) { return zip_columns(get_columns(source)); };
+  }
+  return DataBlock(std::move(options));
+}
+
+Items DataBlock::find_items(const fs::path& source) const {
   if (!options_.get_items) {
     throw Error(ErrorCode::usage, "this DataBlock does not know how to find items", {{"source", source}},
                 "say .get_items = get_image_files, or give the items themselves");
@@ -53,10 +77,14 @@ Datasets DataBlock::datasets(const fs::path& source) const {
     throw Error(ErrorCode::not_found, "no items were found in this folder", {{"path", source}},
                 "check that it holds files of the expected kind (pictures end in .jpg, .png, …)");
   }
-  return datasets(std::move(items));
+  return items;
 }
 
-Datasets DataBlock::datasets(Items items) const {
+Datasets DataBlock::datasets(const fs::path& source) const {
+  return datasets(find_items(source));
+}
+
+Splits DataBlock::split(const Items& items) const {
   if (items.empty()) throw Error(ErrorCode::bad_data, "there are no items");
   Splits splits = options_.splitter(items);
   if (splits.train.empty() || splits.valid.empty()) {
@@ -64,6 +92,11 @@ Datasets DataBlock::datasets(Items items) const {
                 {{"items", items.size()}, {"train", splits.train.size()}, {"valid", splits.valid.size()}},
                 "use more items, or another splitter or valid_pct");
   }
+  return splits;
+}
+
+Datasets DataBlock::datasets(Items items) const {
+  Splits splits = split(items);
   return Datasets(std::move(items), options_.getters, std::move(splits), make_pipeline());
 }
 

@@ -1,16 +1,22 @@
 #include <kindling/core/error.hpp>
 #include <kindling/core/thread_pool.hpp>
 #include <kindling/data/dataloader.hpp>
+#include <kindling/data/pairs.hpp>
 
 #include "data/idle_threads.hpp"
+#include "data/item_cache.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <numeric>
+#include <span>
 #include <thread>
+
+#include <fmt/format.h>
 
 namespace kindling {
 
@@ -38,12 +44,14 @@ struct Slot {
 struct DataLoader::Epoch::State {
   std::shared_ptr<const Dataset> dataset;
   std::shared_ptr<const Pipeline> pipeline;
+  const BatchDataset* batches = nullptr;  // the data set, where it makes whole batches
   DataLoaderOptions options;
   std::int64_t epoch = 0;
   std::vector<std::int64_t> order;
   std::int64_t n_batches = 0;
   std::int64_t taken_batches = 0;  // by the consumer
   LoaderTimes times;
+  std::shared_ptr<ItemCache> cache;
 
   std::mutex mutex;
   std::condition_variable work_possible;
@@ -64,20 +72,26 @@ struct DataLoader::Epoch::State {
     return {.split = options.split, .seed = options.seed, .epoch = epoch, .item = item};
   }
 
-  Values make_item(std::int64_t index) const {
+  Values make_item(std::int64_t index, StageTimes& stages) const {
     try {
-      return pipeline->encode_item(dataset->raw(index), context(index));
+      Values raw = dataset->raw(index);
+      const auto make = [&] { return pipeline->encode_kept(std::move(raw), context(index), stages); };
+      return pipeline->encode_rest(cache ? cache->get(index, raw, make) : make(), context(index), stages);
     } catch (Error& e) {
       throw e.with({"item", index}).with({"path", describe(dataset->item(index))});
     }
   }
 
   void start() {
-    const int wanted = options.num_workers < 0 ? hardware_threads() : options.num_workers;
+    if (pipeline->item_tfms.empty() &&
+        std::ranges::all_of(pipeline->blocks, [](const Transforms& tfms) { return tfms.empty(); }))
+      batches = dynamic_cast<const BatchDataset*>(dataset.get());
+    const int wanted = batches ? 0 : options.num_workers < 0 ? hardware_threads() : options.num_workers;
     if (wanted > 0) detail::let_idle_compute_threads_sleep();
     for (int i = 0; i < std::min<std::int64_t>(wanted, static_cast<std::int64_t>(end_position())); ++i) {
       workers.emplace_back([this] { work(); });
     }
+    times.workers = std::max<int>(1, static_cast<int>(workers.size()));
   }
 
   void finish() {
@@ -107,18 +121,24 @@ struct DataLoader::Epoch::State {
       auto slot = slots[batch - taken_batches];
       lock.unlock();
       const auto start = Clock::now();
-      fill(*slot, position, at);
+      StageTimes stages;
+      fill(*slot, position, at, stages);
       const double spent = seconds_since(start);
       lock.lock();
-      times.item_s += spent;
+      add_times(spent, stages);
     }
   }
 
-  void fill(Slot& slot, std::size_t position, std::size_t at) {
+  void add_times(double spent, const StageTimes& stages) {
+    times.item_s += spent;
+    for (const auto& [name, seconds] : stages) times.stages[name] += seconds;
+  }
+
+  void fill(Slot& slot, std::size_t position, std::size_t at, StageTimes& stages) {
     Values item;
     std::exception_ptr error;
     try {
-      item = make_item(order[position]);
+      item = make_item(order[position], stages);
     } catch (...) {
       error = std::current_exception();
     }
@@ -133,20 +153,22 @@ struct DataLoader::Epoch::State {
       return;
     }
     lock.unlock();
-    finish_slot(slot);
+    finish_slot(slot, stages);
     lock.lock();
     slot.missing = 0;
     batch_ready.notify_all();
   }
 
-  static void finish_slot(Slot& slot) {
+  static void finish_slot(Slot& slot, StageTimes& stages) {
     if (slot.error) return;
+    const auto start = Clock::now();
     try {
       slot.values = collate(slot.items);
     } catch (...) {
       slot.error = std::current_exception();
     }
     slot.items.clear();
+    stages["collate"] += seconds_since(start);
   }
 
   std::shared_ptr<Slot> take() {
@@ -165,28 +187,46 @@ struct DataLoader::Epoch::State {
     const std::int64_t batch = taken_batches++;
     auto slot = std::make_shared<Slot>(batch_length(batch));
     const auto start = Clock::now();
-    for (std::size_t at = 0; at < slot->items.size(); ++at)
-      slot->items[at] = make_item(order[batch_begin(batch) + at]);
-    finish_slot(*slot);
-    times.item_s += seconds_since(start);
+    StageTimes stages;
+    if (batches) {
+      slot->values = batches->batch(std::span(order).subspan(batch_begin(batch), batch_length(batch)));
+    } else {
+      for (std::size_t at = 0; at < slot->items.size(); ++at)
+        slot->items[at] = make_item(order[batch_begin(batch) + at], stages);
+      finish_slot(*slot, stages);
+    }
+    add_times(seconds_since(start), stages);
+    // No one else makes items meanwhile: what they took is what the consumer waited.
+    times.wait_s = times.item_s;
     return slot;
   }
 };
 
-DataLoader::Epoch::Epoch(const DataLoader& loader, std::int64_t epoch) : state_(std::make_unique<State>()) {
+/// n places, each drawn among all.
+static std::vector<std::int64_t> draws(std::int64_t n, CounterRng& rng) {
+  std::vector<std::int64_t> places(n);
+  for (std::int64_t& place : places) place = rng.integer(0, n - 1);
+  return places;
+}
+
+DataLoader::Epoch::Epoch(const DataLoader& loader, std::int64_t epoch, std::int64_t first_batch)
+    : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.dataset = loader.dataset_;
   s.pipeline = loader.pipeline_;
   s.options = loader.options_;
   s.epoch = epoch;
+  s.cache = loader.cache_;
   if (s.options.shuffle) {
     CounterRng rng(s.options.seed, 0x5be0cd19, epoch);
-    s.order = permutation(s.dataset->size(), rng);
+    s.order = s.options.replacement ? draws(s.dataset->size(), rng) : permutation(s.dataset->size(), rng);
   } else {
     s.order.resize(s.dataset->size());
     std::iota(s.order.begin(), s.order.end(), 0);
   }
   s.n_batches = loader.size();
+  s.taken_batches = std::clamp<std::int64_t>(first_batch, 0, s.n_batches);
+  s.next_position = std::min(s.batch_begin(s.taken_batches), s.end_position());
   s.start();
 }
 
@@ -233,6 +273,30 @@ DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<c
   if (options_.bs < 1) {
     throw Error(ErrorCode::usage, "a batch has at least one item", {{"bs", options_.bs}});
   }
+  if (options_.cache != Cache::off && dataset_->repeatable() && pipeline_->keeps(options_.split)) {
+    cache_ = std::make_shared<ItemCache>(options_.cache, dataset_->size(), *pipeline_, options_.split);
+  }
+}
+
+DataLoader DataLoader::with(DataLoaderOptions options) const {
+  const bool shares = cache_ && options.cache == options_.cache && options.split == options_.split;
+  if (shares) options.cache = Cache::off;
+  DataLoader other(dataset_, pipeline_, options);
+  other.options_.cache = shares ? options_.cache : options.cache;
+  if (shares) other.cache_ = cache_;
+  return other;
+}
+
+std::string bottleneck(const LoaderTimes& times, double seconds) {
+  const double waited = seconds > 0 ? std::min(1.0, times.wait_s / seconds) : 0;
+  // Waiting for a tenth of the time is what the first batch of a short epoch takes.
+  if (waited < 0.1 || times.item_s <= 0) {
+    return fmt::format("compute-bound: waited {:.0f} % of the time for data", 100 * waited);
+  }
+  const auto longest = std::ranges::max_element(times.stages, {}, [](const auto& stage) { return stage.second; });
+  return fmt::format("loading-bound: waited {:.0f} % of the time for data; {} took {:.0f} % of the loading", 100 * waited,
+                     longest == times.stages.end() ? "loading" : longest->first,
+                     100 * (longest == times.stages.end() ? 1.0 : longest->second / times.item_s));
 }
 
 DataLoader::Iterator DataLoader::begin() const {

@@ -1,10 +1,12 @@
 #include <kindling/core/error.hpp>
+#include <kindling/data/categories.hpp>
 #include <kindling/data/dataloaders.hpp>
+#include <kindling/data/pairs.hpp>
 
+#include <algorithm>
 #include <numeric>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 
 namespace kindling {
@@ -39,6 +41,7 @@ class GetterDataset final : public Dataset {
     return get_members(getters_, item(index), getters_.size());
   }
   Value item(std::int64_t index) const override { return (*items_)[indices_[index]]; }
+  bool repeatable() const override { return true; }
 
  private:
   std::shared_ptr<const Items> items_;
@@ -58,41 +61,109 @@ class PlainDataset final : public Dataset {
   Items items_;
 };
 
-/// One item again and again, as a new one each time for the random transforms.
-class RepeatedDataset final : public Dataset {
+/// New items whose members were made all at once.
+class EncodedDataset final : public BatchDataset {
  public:
-  RepeatedDataset(const Dataset& dataset, int n) : dataset_(dataset), n_(n) {}
-  std::int64_t size() const override { return n_; }
-  Values raw(std::int64_t) const override { return dataset_.raw(0); }
-  Value item(std::int64_t) const override { return dataset_.item(0); }
+  EncodedDataset(const BatchEncoder& encoder, Items items, bool with_targets)
+      : items_(std::move(items)), members_(tensors_of(encoder.encode(items_, with_targets))) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(items_.size()); }
+  Values raw(std::int64_t index) const override { return members_.raw(index); }
+  Value item(std::int64_t index) const override { return items_[index]; }
+  Values batch(std::span<const std::int64_t> items) const override { return members_.batch(items); }
 
  private:
-  const Dataset& dataset_;
-  int n_;
+  static std::vector<torch::Tensor> tensors_of(const Values& members) {
+    std::vector<torch::Tensor> tensors;
+    for (const Value& member : members) tensors.push_back(tensor_of(member));
+    return tensors;
+  }
+  Items items_;
+  TensorDataset members_;
 };
+
+/// Files that a table names and that are not there: all of them are found at once.
+void check_files(const Items& items, const std::vector<std::int64_t>& indices, const std::vector<Values>& raw) {
+  constexpr std::size_t most_named = 20;
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (!std::holds_alternative<Row>(items[indices[i]])) continue;
+    for (const Value& member : raw[i]) {
+      const auto* path = std::get_if<fs::path>(&member);
+      std::error_code ignored;
+      if (path && !fs::exists(*path, ignored))
+        missing.push_back(fmt::format("{}: {}", describe(items[indices[i]]), path->string()));
+    }
+  }
+  if (missing.empty()) return;
+  Error error(ErrorCode::not_found,
+              fmt::format("{} of {} files named in the table {} not exist", missing.size(), raw.size(),
+                          missing.size() == 1 ? "does" : "do"));
+  for (std::size_t i = 0; i < std::min(missing.size(), most_named); ++i)
+    error.with({fmt::format("missing {}", i + 1), missing[i]});
+  if (missing.size() > most_named) error.with({"and", fmt::format("{} more", missing.size() - most_named)});
+  throw error.with_hint("check the folder and the ending that are put to the names (pref, folder, suff), or leave the rows out");
+}
+
+/// A target that is nothing at all. A Categorize says itself what it makes of that.
+void check_labels_there(const Items& items, const std::vector<std::int64_t>& indices, const std::vector<Values>& raw,
+                        const Pipeline& pipeline) {
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    for (std::size_t b = pipeline.n_inp; b < raw[i].size(); ++b) {
+      const Transforms& tfms = pipeline.blocks[b];
+      if (!std::holds_alternative<std::monostate>(raw[i][b]) || (!tfms.empty() && tfms.front().get<Categorize>()))
+        continue;
+      throw Error(ErrorCode::bad_data, "the label is missing", {{"item", describe(items[indices[i]])}},
+                  "give the item a label, or leave it out");
+    }
+  }
+}
+
+/// Whether a target becomes a tensor without a file being opened.
+bool is_at_hand(const Value& raw) {
+  return !std::holds_alternative<fs::path>(raw) && !std::holds_alternative<Bytes>(raw) &&
+         !std::holds_alternative<Image>(raw) && !std::holds_alternative<Mask>(raw) &&
+         !std::holds_alternative<UserValue>(raw);
+}
+
+void check_targets(const Items& items, const std::vector<std::int64_t>& indices, const std::vector<Values>& raw,
+                   const Pipeline& pipeline) {
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    for (std::size_t b = pipeline.n_inp; b < raw[i].size(); ++b) {
+      if (!is_at_hand(raw[i][b])) continue;
+      try {
+        Value value = raw[i][b];
+        for (const Transform& t : pipeline.blocks[b]) value = t.encode(value, {});
+      } catch (Error& e) {
+        throw e.with({"item", describe(items[indices[i]])});
+      }
+    }
+  }
+}
 
 }  // namespace
 
 Datasets::Datasets(Items items, std::vector<Getter> getters, Splits splits, Pipeline pipeline)
     : state_(std::make_shared<State>(State{std::move(items), std::move(getters), std::move(splits),
                                            std::make_shared<Pipeline>(std::move(pipeline))})) {
-  // Labels are made once for all training items here, so that a label function that fails does so before
-  // training.
-  std::vector<Values> train_items;
-  for (std::int64_t i : state_->splits.train) {
-    train_items.push_back(get_members(state_->getters, state_->items[i], state_->getters.size()));
+  // Labels are made once for all items here, so that one that is wrong is found before training.
+  const State& s = *state_;
+  const auto members_of = [&s](const std::vector<std::int64_t>& indices) {
+    std::vector<Values> raw;
+    for (std::int64_t i : indices) raw.push_back(get_members(s.getters, s.items[i], s.getters.size()));
+    check_files(s.items, indices, raw);
+    check_labels_there(s.items, indices, raw, *s.pipeline);
+    return raw;
+  };
+  const std::vector<Values> train_items = members_of(s.splits.train);
+  try {
+    s.pipeline->setup(train_items);
+  } catch (Error& e) {
+    if (const std::string place = e.fact("training item"); !place.empty())
+      e.with({"item", describe(s.items[s.splits.train[std::stoull(place)]])});
+    throw;
   }
-  state_->pipeline->setup(train_items);
-  for (std::int64_t i : state_->splits.valid) {
-    Values raw = get_members(state_->getters, state_->items[i], state_->getters.size());
-    for (std::size_t b = state_->pipeline->n_inp; b < raw.size(); ++b) {
-      try {
-        for (const Transform& t : state_->pipeline->blocks[b]) raw[b] = t.encode(raw[b], {});
-      } catch (Error& e) {
-        throw e.with({"item", describe(state_->items[i])});
-      }
-    }
-  }
+  check_targets(s.items, s.splits.train, train_items, *s.pipeline);
+  check_targets(s.items, s.splits.valid, members_of(s.splits.valid), *s.pipeline);
 }
 
 const Items& Datasets::items() const {
@@ -129,11 +200,13 @@ DataLoaders::DataLoaders(const Datasets& datasets, const LoaderOptions& options)
     : pipeline_(datasets.shared_pipeline()), datasets_(datasets) {
   DataLoaderOptions train{.bs = options.bs,
                           .shuffle = options.shuffle,
+                          .replacement = options.replacement,
                           .drop_last = options.shuffle,
                           .num_workers = options.num_workers,
                           .seed = options.seed,
                           .split = Split::train,
-                          .device = options.device};
+                          .device = options.device,
+                          .cache = options.cache};
   DataLoaderOptions valid = train;
   valid.bs = options.val_bs.value_or(options.bs);
   valid.shuffle = valid.drop_last = false;
@@ -148,11 +221,6 @@ DataLoaders::DataLoaders(Pipeline pipeline) : pipeline_(std::make_shared<Pipelin
   valid_ = DataLoader(nothing, pipeline_);
 }
 
-int DataLoaders::c() const {
-  if (pipeline().target == TargetKind::category) return static_cast<int>(vocab().size());
-  return pipeline().target == TargetKind::number ? 1 : 0;
-}
-
 void DataLoaders::add_batch_tfms(const Transforms& batch_tfms) {
   if (!pipeline_)
     throw Error(ErrorCode::usage, "these loaders have no pipeline of their own to add transforms to");
@@ -161,45 +229,15 @@ void DataLoaders::add_batch_tfms(const Transforms& batch_tfms) {
 
 DataLoader DataLoaders::test_dl(Items items, bool with_labels) const {
   if (!pipeline_) throw Error(ErrorCode::usage, "these loaders have no transforms to run new items through");
-  if (with_labels && !datasets_) throw Error(ErrorCode::usage, "these loaders have no label functions");
+  if (with_labels && !datasets_ && !pipeline_->encoder) throw Error(ErrorCode::usage, "these loaders have no label functions");
   DataLoaderOptions options = valid_.options();
   options.shuffle = options.drop_last = false;
+  if (pipeline_->encoder)
+    return DataLoader(std::make_shared<EncodedDataset>(*pipeline_->encoder, std::move(items), with_labels), pipeline_,
+                      options);
   auto dataset =
       with_labels ? datasets_->labelled(std::move(items)) : std::make_shared<PlainDataset>(std::move(items));
   return DataLoader(std::move(dataset), pipeline_, options);
-}
-
-GridCell to_cell(const Values& decoded_item) {
-  GridCell cell;
-  std::vector<std::string> lines;
-  for (const Value& member : decoded_item) {
-    if (auto* image = std::get_if<Image>(&member); image && cell.image.empty())
-      cell.image = *image;
-    else if (auto* label = std::get_if<Category>(&member))
-      lines.push_back(label->name);
-    else if (auto* number = std::get_if<Number>(&member))
-      lines.push_back(fmt::format("{:.4g}", number->value));
-    else if (auto* text = std::get_if<Text>(&member))
-      lines.push_back(text->text);
-  }
-  cell.caption = fmt::format("{}", fmt::join(lines, "\n"));
-  return cell;
-}
-
-Picture DataLoaders::show_batch(const ShowBatchOptions& options) const {
-  const DataLoader& loader = options.split == Split::train ? train_ : valid_;
-  DataLoader shown = loader;
-  if (options.unique) {
-    shown = loader.with(std::make_shared<RepeatedDataset>(loader.dataset(), options.max_n),
-                        {.bs = options.max_n, .seed = loader.options().seed, .split = options.split});
-  }
-  std::vector<GridCell> cells;
-  for (const Values& item : loader.pipeline().decode_batch(shown.one_batch_values())) {
-    if (static_cast<int>(cells.size()) < options.max_n) cells.push_back(to_cell(item));
-  }
-  const int n = static_cast<int>(cells.size());
-  return draw_grid(cells, {.columns = options.nrows > 0 ? (n + options.nrows - 1) / options.nrows : 0,
-                           .cell = options.cell});
 }
 
 }  // namespace kindling

@@ -90,4 +90,28 @@ Items to_items(const Paths& paths) {
   return Items(paths.begin(), paths.end());
 }
 
+Value tuple_of(std::vector<Value> values) {
+  return UserValue{std::move(values)};
+}
+
+const std::vector<Value>* values_in(const Value& item) {
+  const auto* user = std::get_if<UserValue>(&item);
+  return user ? std::any_cast<std::vector<Value>>(&user->value) : nullptr;
+}
+
+Items zip_columns(const std::vector<Items>& columns) {
+  Items items;
+  for (std::size_t c = 1; c < columns.size(); ++c) {
+    if (columns[c].size() == columns[0].size()) continue;
+    throw Error(ErrorCode::usage, "columns side by side are of one length",
+                {{"column 0", columns[0].size()}, {"column " + std::to_string(c), columns[c].size()}});
+  }
+  for (std::size_t i = 0; !columns.empty() && i < columns[0].size(); ++i) {
+    std::vector<Value> values;
+    for (const Items& column : columns) values.push_back(column[i]);
+    items.push_back(tuple_of(std::move(values)));
+  }
+  return items;
+}
+
 }  // namespace kindling

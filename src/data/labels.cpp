@@ -5,6 +5,21 @@
 
 namespace kindling {
 
+namespace {
+
+/// An empty text has no label (fastai's rule); between delimiters there may be an empty one, which is found later.
+Categories split_labels(const std::string& text, const std::string& delimiter) {
+  Categories labels;
+  if (text.empty()) return labels;
+  std::size_t begin = 0;
+  for (std::size_t end; (end = text.find(delimiter, begin)) != std::string::npos; begin = end + delimiter.size())
+    labels.names.push_back(text.substr(begin, end - begin));
+  labels.names.push_back(text.substr(begin));
+  return labels;
+}
+
+}  // namespace
+
 struct RegexLabeller::Compiled {
   std::string pattern;
   std::regex regex;
@@ -41,10 +56,9 @@ std::string RegexLabeller::operator()(const std::string& text) const {
   return groups[1].str();
 }
 
-const fs::path& Getter::path_of(const Value& item) {
-  if (auto* path = std::get_if<fs::path>(&item)) return *path;
-  throw Error(ErrorCode::usage, "this label function takes a path, and the item is none",
-              {{"item", describe(item)}});
+void detail::fail_kind(const Value& item) {
+  throw Error(ErrorCode::usage, "this function does not take items of this kind", {{"item", describe(item)}},
+              "let it take the kind that get_items gives: a path, a Row, or a struct of your own");
 }
 
 Value Getter::operator()(const Value& item) const {
@@ -57,6 +71,66 @@ Value Getter::operator()(const Value& item) const {
                 {{"item", describe(item)}},
                 "make the function give a label for this item, or leave the item out");
   }
+}
+
+ColPrefix::ColPrefix(const fs::path& folder) : text_(folder.empty() ? "" : (folder / "").string()) {}
+
+ColReader::ColReader(ColumnRefs columns, ColReaderOptions options)
+    : columns_(columns.list()), options_(std::move(options)) {
+  if (columns_.empty()) throw Error(ErrorCode::usage, "a ColReader needs a column");
+  const bool plain = options_.pref.text().empty() && options_.suff.empty() && options_.label_delim.empty();
+  if (columns_.size() > 1 && !plain) {
+    throw Error(ErrorCode::usage, "pref, suff and label_delim are for a ColReader of one column",
+                {{"columns", columns_.size()}});
+  }
+}
+
+Value ColReader::operator()(const Row& row) const {
+  return columns_.size() == 1 ? one(row) : several(row);
+}
+
+Value ColReader::one(const Row& row) const {
+  const Table& table = *row.table;
+  const int column = table.column(columns_.front());
+  const bool missing = table.is_null(row.index, column);
+  if (!options_.label_delim.empty()) return split_labels(table.text(row.index, column), options_.label_delim);
+  if (missing) return std::monostate{};
+  if (!options_.pref.text().empty() || !options_.suff.empty())
+    return fs::path(options_.pref.text() + table.text(row.index, column) + options_.suff);
+  const ColumnType type = table.type(column);
+  if (type == ColumnType::integer || type == ColumnType::number) return Number{table.number(row.index, column)};
+  return Category{table.text(row.index, column)};
+}
+
+Value ColReader::several(const Row& row) const {
+  const Table& table = *row.table;
+  Numbers numbers;
+  Categories names;
+  for (const ColumnRef& ref : columns_) {
+    const int column = table.column(ref);
+    const ColumnType type = table.type(column);
+    if (table.is_null(row.index, column)) {
+      throw Error(ErrorCode::bad_data, "a cell is empty", {{"row", table.where(row.index)}, {"column", table.names()[column]}},
+                  "fill it, or leave the row out");
+    }
+    names.names.push_back(table.text(row.index, column));
+    if (type == ColumnType::integer || type == ColumnType::number || type == ColumnType::boolean)
+      numbers.values.push_back(table.number(row.index, column));
+  }
+  if (numbers.values.size() == columns_.size()) return numbers;
+  return names;
+}
+
+Value ItemGetter::operator()(const Value& item) const {
+  const auto i = static_cast<std::size_t>(i_);
+  if (const auto* values = values_in(item); values && i < values->size()) return (*values)[i];
+  if (const auto* names = std::get_if<Categories>(&item); names && i < names->names.size())
+    return Category{names->names[i]};
+  if (const auto* numbers = std::get_if<Numbers>(&item); numbers && i < numbers->values.size())
+    return Number{numbers->values[i]};
+  if (const auto* row = std::get_if<Row>(&item)) return ColReader(i_)(*row);
+  throw Error(ErrorCode::usage, "the item has no such value", {{"place", i_}, {"item", describe(item)}},
+              "an ItemGetter takes a value out of an item that has several, counted from 0");
 }
 
 }  // namespace kindling

@@ -26,6 +26,14 @@ TensorImage IntToFloatTensor::decodes(const TensorImage& image) const {
   return {image.tensor.clamp(0, 1).mul_(255).round_().to(torch::kUInt8)};
 }
 
+TensorMask IntToFloatTensor::encodes(const TensorMask& mask) const {
+  return {mask.tensor.to(torch::kInt64)};
+}
+
+TensorMask IntToFloatTensor::decodes(const TensorMask& mask) const {
+  return {mask.tensor.to(torch::kUInt8)};
+}
+
 Normalize::Normalize(ImageStats stats) : stats_(std::move(stats)) {
   if (stats_.mean.size() != stats_.std.size() || stats_.mean.empty()) {
     throw Error(ErrorCode::usage, "Normalize needs a mean and a std for each channel",

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <new>
+#include <utility>
 
 #include <chafa.h>
 #include <pango/pangocairo.h>
@@ -119,6 +121,28 @@ class Typesetter {
     return layout;
   }
 
+  /// One short text from the left, as wide as it is.
+  Owned<PangoLayout> label(const std::string& text, double font_size, int most) const {
+    auto made = layout(text, font_size, PANGO_WEIGHT_BOLD, -1);
+    pango_layout_set_alignment(made.get(), PANGO_ALIGN_LEFT);
+    pango_layout_set_width(made.get(), -1);
+    int width = 0;
+    pango_layout_get_pixel_size(made.get(), &width, nullptr);
+    if (width > most) pango_layout_set_width(made.get(), most * PANGO_SCALE);
+    return made;
+  }
+
+  /// Lines in letters of one width.
+  Owned<PangoLayout> fixed(const std::string& text, double font_size) const {
+    Owned<PangoFontDescription> font(pango_font_description_from_string("Monospace"));
+    pango_font_description_set_absolute_size(font.get(), font_size * PANGO_SCALE);
+    Owned<PangoLayout> layout(pango_layout_new(context_.get()));
+    pango_layout_set_font_description(layout.get(), font.get());
+    Owned<char> valid(g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())));
+    pango_layout_set_text(layout.get(), valid.get(), -1);
+    return layout;
+  }
+
  private:
   Owned<PangoContext> context_;
 };
@@ -214,6 +238,106 @@ void draw_image(cairo_t* cairo, const Image& image, int x, int y, Size size) {
   cairo_paint(cairo);
   cairo_restore(cairo);
 }
+
+/// matplotlib's tab20, its ten strong colours first, so that the classes of a small mask differ most.
+constexpr std::uint32_t class_colours[] = {0x1F77B4, 0xFF7F0E, 0x2CA02C, 0xD62728, 0x9467BD, 0x8C564B, 0xE377C2,
+                                           0x7F7F7F, 0xBCBD22, 0x17BECF, 0xAEC7E8, 0xFFBB78, 0x98DF8A, 0xFF9896,
+                                           0xC5B0D5, 0xC49C94, 0xF7B6D2, 0xC7C7C7, 0xDBDB8D, 0x9EDAE5};
+
+std::uint32_t class_colour(std::uint8_t index) {
+  return class_colours[index % std::size(class_colours)];
+}
+
+/// Each class in its colour.
+Image coloured(const Image& mask) {
+  Image out(mask.size(), 3);
+  for (std::size_t i = 0; i < mask.bytes(); ++i) {
+    const std::uint32_t colour = class_colour(mask.data()[i]);
+    for (int c = 0; c < 3; ++c) out.data()[3 * i + c] = static_cast<std::uint8_t>(colour >> (16 - 8 * c));
+  }
+  return out;
+}
+
+/// Lays the mask over the rectangle that the photo fills, with sharp borders between the classes.
+void draw_mask(cairo_t* cairo, const Image& mask, int x, int y, Size size) {
+  constexpr double strength = 0.5;
+  const auto surface = to_surface(coloured(mask));
+  cairo_save(cairo);
+  cairo_rectangle(cairo, x, y, size.width, size.height);
+  cairo_clip(cairo);
+  cairo_translate(cairo, x, y);
+  cairo_scale(cairo, static_cast<double>(size.width) / mask.width(), static_cast<double>(size.height) / mask.height());
+  cairo_set_source_surface(cairo, surface.get(), 0, 0);
+  cairo_pattern_set_filter(cairo_get_source(cairo), CAIRO_FILTER_NEAREST);
+  cairo_paint_with_alpha(cairo, strength);
+  cairo_restore(cairo);
+}
+
+/// Draws what lies on a photo, in a coordinate system of the photo's pixels.
+class Marks {
+ public:
+  Marks(cairo_t* cairo, const Typesetter& typesetter, const Metrics& metrics, const Image& image, int x, int y, Size size)
+      : cairo_(cairo),
+        typesetter_(typesetter),
+        metrics_(metrics),
+        left_(x),
+        top_(y),
+        size_(size),
+        scale_x_(static_cast<double>(size.width) / image.width()),
+        scale_y_(static_cast<double>(size.height) / image.height()) {}
+
+  /// A red dot with a white rim is seen on any photo.
+  void draw(const Point& point) const {
+    const double radius = std::max(2.5, metrics_.cell / 64.0);
+    cairo_arc(cairo_, x_of(point.x), y_of(point.y), radius, 0, 2 * std::acos(-1.0));
+    set_colour({0.90, 0.08, 0.10});
+    cairo_fill_preserve(cairo_);
+    set_colour({1, 1, 1});
+    cairo_set_line_width(cairo_, std::max(1.0, radius / 3));
+    cairo_stroke(cairo_);
+  }
+
+  void draw(const BoxMark& mark) const {
+    const double x = x_of(mark.box.left), y = y_of(mark.box.top);
+    // Even widths fill whole pixels on both sides of an edge.
+    const double thick = 2 * std::max(1.0, std::round(metrics_.cell / 220.0));
+    cairo_rectangle(cairo_, x, y, x_of(mark.box.right) - x, y_of(mark.box.bottom) - y);
+    set_colour({0, 0, 0});
+    cairo_set_line_width(cairo_, thick + 2);
+    cairo_stroke_preserve(cairo_);
+    set_colour({1, 1, 1});
+    cairo_set_line_width(cairo_, thick);
+    cairo_stroke(cairo_);
+    if (!mark.label.empty()) draw_label(mark.label, x, y);
+  }
+
+ private:
+  double x_of(double x) const { return left_ + x * scale_x_; }
+  double y_of(double y) const { return top_ + y * scale_y_; }
+  void set_colour(Rgb c) const { cairo_set_source_rgb(cairo_, c.red, c.green, c.blue); }
+
+  /// White on dark in the box's top left corner, moved so that it stays on the photo.
+  void draw_label(const std::string& label, double x, double y) const {
+    const auto layout = typesetter_.label(label, metrics_.font * 0.85, size_.width);
+    int width = 0, height = 0;
+    pango_layout_get_pixel_size(layout.get(), &width, &height);
+    x = std::clamp<double>(x, left_, std::max<double>(left_, left_ + size_.width - width - 4));
+    y = std::clamp<double>(y, top_, std::max<double>(top_, top_ + size_.height - height));
+    cairo_set_source_rgba(cairo_, 0, 0, 0, 0.65);
+    cairo_rectangle(cairo_, x, y, width + 4, height);
+    cairo_fill(cairo_);
+    set_colour({1, 1, 1});
+    cairo_move_to(cairo_, x + 2, y);
+    pango_cairo_show_layout(cairo_, layout.get());
+  }
+
+  cairo_t* cairo_;
+  const Typesetter& typesetter_;
+  const Metrics& metrics_;
+  double left_, top_;
+  Size size_;
+  double scale_x_, scale_y_;
+};
 
 /// Where everything of a grid goes, known before a pixel is drawn.
 class Grid {
@@ -312,10 +436,23 @@ class Grid {
     const Size size = photo_size(i);
     const int x = left(i) + (metrics_.cell - size.width) / 2;
     const int y = rows_[i / columns_].photo_top();
-    if (!cells_[i].image.empty()) return draw_image(cairo, cells_[i].image, x, y, size);
+    if (!cells_[i].image.empty()) return draw_marked(cairo, cells_[i], x, y, size);
     cairo_set_source_rgb(cairo, placeholder.red, placeholder.green, placeholder.blue);
     cairo_rectangle(cairo, x, y, size.width, size.height);
     cairo_fill(cairo);
+  }
+
+  void draw_marked(cairo_t* cairo, const GridCell& cell, int x, int y, Size size) const {
+    draw_image(cairo, cell.image, x, y, size);
+    if (!cell.mask.empty()) draw_mask(cairo, cell.mask, x, y, size);
+    if (cell.points.empty() && cell.boxes.empty()) return;
+    cairo_save(cairo);
+    cairo_rectangle(cairo, x, y, size.width, size.height);
+    cairo_clip(cairo);
+    const Marks marks(cairo, typesetter_, metrics_, cell.image, x, y, size);
+    for (const BoxMark& box : cell.boxes) marks.draw(box);
+    for (const Point& point : cell.points) marks.draw(point);
+    cairo_restore(cairo);
   }
 
   const std::vector<GridCell>& cells_;
@@ -346,6 +483,8 @@ void check_grid(const std::vector<GridCell>& cells, const GridOptions& options) 
     if (!image.empty() && image.channels() != 1 && image.channels() != 3)
       throw Error(ErrorCode::usage, "a grid shows pictures of 1 or 3 channels",
                   {{"item", i}, {"channels", image.channels()}});
+    if (!cells[i].mask.empty() && cells[i].mask.channels() != 1)
+      throw Error(ErrorCode::usage, "a mask has 1 channel", {{"item", i}, {"channels", cells[i].mask.channels()}});
   }
 }
 
@@ -409,9 +548,34 @@ std::string Picture::to_terminal(int columns, int rows) const {
   return std::string(text->str, text->len) + "\n";
 }
 
-Picture draw_grid(const std::vector<GridCell>& cells, const GridOptions& options) {
+Picture draw_grid(const std::vector<GridCell>& given, const GridOptions& options) {
+  std::vector<GridCell> cells = given;
+  for (GridCell& cell : cells) {
+    // A mask without a photo is itself the picture.
+    if (cell.image.empty() && !cell.mask.empty()) cell.image = coloured(std::exchange(cell.mask, {}));
+  }
   check_grid(cells, options);
   return Picture(Grid(cells, options).draw());
+}
+
+Picture draw_text(const std::string& text) {
+  constexpr double font = 15;
+  constexpr int margin = 16;
+  const Typesetter typesetter;
+  const auto layout = typesetter.fixed(text, font);
+  int width = 0, height = 0;
+  pango_layout_get_pixel_size(layout.get(), &width, &height);
+  check_side(width + 2 * margin, height + 2 * margin);
+  const auto surface = blank_surface({width + 2 * margin, height + 2 * margin});
+  Owned<cairo_t> cairo(cairo_create(surface.get()));
+  cairo_set_source_rgb(cairo.get(), 1, 1, 1);
+  cairo_paint(cairo.get());
+  cairo_set_source_rgb(cairo.get(), ink.red, ink.green, ink.blue);
+  cairo_move_to(cairo.get(), margin, margin);
+  pango_cairo_show_layout(cairo.get(), layout.get());
+  check(cairo_status(cairo.get()));
+  cairo_surface_flush(surface.get());
+  return Picture(to_image(surface.get()));
 }
 
 }  // namespace kindling

@@ -69,6 +69,26 @@ TEST(DataLoader, ShuffleIsAPermutationThatChangesWithTheEpochAndNotWithThreads) 
   EXPECT_EQ(std::set<float>(first.begin(), first.end()).size(), 40u);
 }
 
+TEST(DataLoader, AnEpochCanBeginAtALaterBatchWithoutMakingThoseBefore) {
+  for (int workers : {0, 2}) {
+    auto data = std::make_shared<Indices>(22);
+    const DataLoader dl(data, plain(), {.bs = 4, .shuffle = true, .num_workers = workers, .seed = 3});
+    const auto batches_of = [&](std::int64_t first) {
+      std::vector<std::vector<std::int64_t>> all;
+      auto epoch = dl.epoch(5, first);
+      for (Batch batch; epoch.next(batch);) all.push_back(batch.items);
+      return all;
+    };
+    const auto whole = batches_of(0);
+    ASSERT_EQ(whole.size(), 6u);
+    data->made = 0;
+    EXPECT_EQ(batches_of(4), (std::vector<std::vector<std::int64_t>>{whole[4], whole[5]}));
+    EXPECT_EQ(data->made, 6);
+    EXPECT_TRUE(batches_of(6).empty());
+    EXPECT_TRUE(batches_of(99).empty());
+  }
+}
+
 TEST(DataLoader, SizeCountsTheLastBatchUnlessDropped) {
   auto data = std::make_shared<Indices>(26);
   EXPECT_EQ(DataLoader(data, plain(), {.bs = 4}).size(), 7);

@@ -120,4 +120,93 @@ TEST(Getter, FunctionThatThrowsNamesTheItem) {
   }
 }
 
+namespace {
+
+struct Animal {
+  std::string file;
+  std::string label;
+  double age = 0;
+  std::vector<std::string> tags;
+  std::string shout() const { return label + "!"; }
+};
+
+Table animals() {
+  return Table({{"file", std::vector<std::string>{"a", "b"}},
+                {"tags", Table::Texts{"sky sea", std::nullopt}},
+                {"age", Table::Numbers{3, std::nullopt}},
+                {"x", std::vector<double>{1.5, 2}},
+                {"y", std::vector<std::int64_t>{3, 4}},
+                {"tame", std::vector<bool>{true, false}}});
+}
+
+}  // namespace
+
+TEST(Getter, MembersAndFunctionsOfAStructOfTheUsersOwn) {
+  const Items items = to_items(std::vector<Animal>{{"a.jpg", "cat", 3.5, {"x", "y"}}});
+  EXPECT_EQ(std::get<Category>(Getter(&Animal::label)(items[0])).name, "cat");
+  EXPECT_EQ(std::get<Category>(AttrGetter(&Animal::file)(items[0])).name, "a.jpg");
+  EXPECT_EQ(std::get<Number>(Getter(&Animal::age)(items[0])).value, 3.5);
+  EXPECT_EQ(std::get<Category>(Getter(&Animal::shout)(items[0])).name, "cat!");
+  EXPECT_THAT(std::get<Categories>(Getter(&Animal::tags)(items[0])).names, ElementsAre("x", "y"));
+  const Getter path = [](const Animal& a) { return fs::path("images") / a.file; };
+  EXPECT_EQ(std::get<fs::path>(path(items[0])), "images/a.jpg");
+  try {
+    path(fs::path("a.jpg"));
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::usage);
+    EXPECT_THAT(e.what(), HasSubstr("does not take items of this kind (item: path 'a.jpg')"));
+  }
+}
+
+TEST(Getter, FunctionsOfARow) {
+  const Getter get = [](const Row& row) { return row.table->number(row.index, "x") + 1; };
+  EXPECT_EQ(std::get<Number>(get(kindling::rows_of(animals())[0])).value, 2.5);
+}
+
+TEST(ColReader, ReadsOneColumnByItsKind) {
+  const Items rows = kindling::rows_of(animals());
+  const auto read = [&](const ColReader& reader, int row = 0) { return Getter(reader)(rows[row]); };
+  EXPECT_EQ(std::get<Category>(read(ColReader("file"))).name, "a");
+  EXPECT_EQ(std::get<fs::path>(read(ColReader("file", {.pref = fs::path("images"), .suff = ".jpg"}))),
+            "images/a.jpg");
+  EXPECT_EQ(std::get<fs::path>(read(ColReader(0, {.pref = "x_"}))), "x_a");
+  EXPECT_EQ(std::get<Number>(read(ColReader("age"))).value, 3);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(read(ColReader("age"), 1)));
+  EXPECT_EQ(std::get<Category>(read(ColReader("tame"))).name, "True");
+  EXPECT_THAT(std::get<Categories>(read(ColReader("tags", {.label_delim = " "}))).names,
+              ElementsAre("sky", "sea"));
+  EXPECT_TRUE(std::get<Categories>(read(ColReader("tags", {.label_delim = " "}), 1)).names.empty());
+}
+
+TEST(ColReader, ReadsSeveralColumns) {
+  const Items rows = kindling::rows_of(animals());
+  EXPECT_THAT(std::get<Numbers>(ColReader({"x", "y", "tame"})(std::get<Row>(rows[0]))).values,
+              ElementsAre(1.5, 3, 1));
+  EXPECT_THAT(std::get<Categories>(ColReader({"file", "y"})(std::get<Row>(rows[1]))).names,
+              ElementsAre("b", "4"));
+  EXPECT_THROW(ColReader({"x", "y"}, {.suff = ".jpg"}), Error);
+}
+
+TEST(ColReader, AMissingColumnOffersTheNearestName) {
+  try {
+    Getter(ColReader("fiel"))(kindling::rows_of(animals())[0]);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::bad_data);
+    EXPECT_THAT(e.what(), HasSubstr("the table has no column 'fiel'"));
+    EXPECT_THAT(e.hint(), HasSubstr("did you mean 'file'?"));
+  }
+}
+
+TEST(ItemGetter, TakesOneOfSeveralValues) {
+  const Value item = tuple_of({fs::path("a.jpg"), Number{2}});
+  EXPECT_EQ(std::get<fs::path>(ItemGetter(0)(item)), "a.jpg");
+  EXPECT_EQ(std::get<Number>(ItemGetter(1)(item)).value, 2);
+  EXPECT_EQ(std::get<Number>(ItemGetter(1)(Numbers{{1, 7}})).value, 7);
+  EXPECT_EQ(std::get<Category>(ItemGetter(0)(kindling::rows_of(animals())[1])).name, "b");
+  EXPECT_EQ(describe(item), "(path 'a.jpg', Number 2)");
+  EXPECT_THROW(ItemGetter(2)(item), Error);
+}
+
 }  // namespace kindling

@@ -16,9 +16,11 @@ struct LoaderOptions {
   int bs = 64;
   std::optional<int> val_bs = std::nullopt;  ///< bs where not given
   bool shuffle = true;      ///< of the training items; a last batch that is not full is then left out
+  bool replacement = false; ///< training items are drawn with replacement
   int num_workers = -1;     ///< threads; -1: one a core
   std::uint64_t seed = 42;  ///< of shuffling and random transforms
   torch::Device device = torch::kCPU;
+  Cache cache = Cache::automatic;
 };
 
 /// Items with their getters and splits: what a `DataBlock` finds before batches are made.
@@ -53,6 +55,9 @@ class DataLoaders {
  public:
   DataLoaders() = default;
   DataLoaders(DataLoader train, DataLoader valid) : train_(std::move(train)), valid_(std::move(valid)) {}
+  /// The same over loaders of `pipeline`, which new items go through too.
+  DataLoaders(DataLoader train, DataLoader valid, std::shared_ptr<Pipeline> pipeline)
+      : train_(std::move(train)), valid_(std::move(valid)), pipeline_(std::move(pipeline)) {}
   DataLoaders(const Datasets& datasets, const LoaderOptions& options);
   /// Without data of its own: for new items through a finished pipeline.
   explicit DataLoaders(Pipeline pipeline);
@@ -66,8 +71,8 @@ class DataLoaders {
 
   /// Class names of the target.
   std::vector<std::string> vocab() const { return pipeline().vocab(); }
-  /// Number of outputs that the target needs: classes, or 1 for a number.
-  int c() const;
+  /// Outputs that a model needs for the target: classes, or numbers.
+  int c() const { return pipeline().c(); }
   int n_inp() const { return pipeline().n_inp; }
 
   /// Merges transforms into the batch pipeline of both loaders.
@@ -78,8 +83,11 @@ class DataLoaders {
   DataLoader test_dl(const Paths& paths, bool with_labels = false) const {
     return test_dl(to_items(paths), with_labels);
   }
-  /// A batch as a person sees it: decoded pictures with their labels.
+  /// A batch as a person sees it: decoded pictures with their labels, masks, points and boxes; items without a picture as
+  /// a table.
   Picture show_batch(const ShowBatchOptions& options = {}) const;
+  /// The same as a table of text, a line an item.
+  std::string batch_table(const ShowBatchOptions& options = {}) const;
 
  private:
   DataLoader train_, valid_;

@@ -3,6 +3,7 @@
 
 #include <kindling/data/value.hpp>
 
+#include <concepts>
 #include <functional>
 #include <set>
 #include <string>
@@ -41,7 +42,28 @@ inline constexpr GetImageFiles get_image_files{};
 using Items = std::vector<Value>;
 Items to_items(const Paths& paths);
 
-/// How a DataBlock finds its items: a function of the source folder giving paths, or giving items.
+/// Items of any type: kinds of `Value` as they are, others (a struct of the user's own) as `UserValue`.
+template <class T>
+Items to_items(const std::vector<T>& values) {
+  Items items;
+  items.reserve(values.size());
+  for (const T& value : values) {
+    if constexpr (std::constructible_from<Value, const T&>)
+      items.emplace_back(value);
+    else
+      items.emplace_back(UserValue{value});
+  }
+  return items;
+}
+
+/// An item of several values, of which `ItemGetter(i)` takes one out.
+Value tuple_of(std::vector<Value> values);
+/// The values of such an item; nullptr for any other.
+const std::vector<Value>* values_in(const Value& item);
+/// Columns side by side to items. Throws `usage` for columns of different lengths.
+Items zip_columns(const std::vector<Items>& columns);
+
+/// How a DataBlock finds its items: a function of the source folder giving paths, or items of any type.
 class GetItems {
  public:
   GetItems() = default;

@@ -5,18 +5,31 @@
 
 #include <kindling/core/files.hpp>
 #include <kindling/data/image.hpp>
+#include <kindling/data/value.hpp>
 
+#include <functional>
 #include <string>
+#include <typeindex>
 #include <vector>
 
 namespace kindling {
 
+/// A box drawn on a picture, with its label at its top.
+struct BoxMark {
+  BBox box;
+  std::string label = "";
+};
+
 /// One cell of a grid. Lines of `caption` are separated by '\n'; any script; too long ones are elided in the
-/// middle.
+/// middle. Points and boxes are in pixels of `image` and drawn on it; a mask, whatever its size, lies over the whole
+/// picture at half strength, each class in a colour of its own (matplotlib's tab20).
 struct GridCell {
   Image image;
   std::string caption = "";
   std::string colour = "";  ///< of the caption: "", "green", "red"
+  Image mask = {};          ///< 1 channel of class indices; empty: none
+  std::vector<Point> points = {};
+  std::vector<BoxMark> boxes = {};
 };
 
 struct GridOptions {
@@ -43,5 +56,28 @@ class Picture {
 
 /// Draws the cells row by row on white. Throws `usage` without cells.
 Picture draw_grid(const std::vector<GridCell>& cells, const GridOptions& options = {});
+
+/// Draws text on white in letters of one width, line by line: a table of `format_table`.
+Picture draw_text(const std::string& text);
+
+/// Rows of cells in columns as wide as their widest cell, under a line of names; long cells are cut.
+std::string format_table(const std::vector<std::string>& names, const std::vector<std::vector<std::string>>& rows);
+
+namespace detail {
+using ShowUser = std::function<void(const std::any&, GridCell&)>;
+void register_show(std::type_index type, ShowUser show);
+/// Empty for a type that nothing is registered for.
+ShowUser show_of(std::type_index type);
+}  // namespace detail
+
+/// Says how a value kind of the user's own is shown in a cell: it sets the picture, marks on it, or the caption.
+///
+///   register_show<Curve>([](const Curve& curve, GridCell& cell) { cell.image = plot(curve); });
+template <class T, class Show>
+void register_show(Show show) {
+  detail::register_show(typeid(T), [show](const std::any& value, GridCell& cell) {
+    show(*std::any_cast<T>(&value), cell);
+  });
+}
 
 }  // namespace kindling

@@ -9,9 +9,10 @@
 ///     static constexpr int order = 0;                                 // ascending; fastai's numbers
 ///     static constexpr Split only_on = Split::train;                  // left out: every split
 ///     Image encodes(const Image& image, const ItemContext& context) const;   // context may be left out
-///     Image decodes(const Image& image) const;                        // for showing
+///     Image decodes(const Image& image) const;                        // for showing; may take the context too
 ///     Json to_json() const;                                           // settings, for exports
-///   };
+///     bool deterministic(Split split) const;                          // equal in every epoch, so worth keeping;
+///   };                                                                // left out: no `encodes` takes the context
 ///
 /// A kind without an `encodes` passes unchanged. A plain function `Image f(const Image&)` is a transform too.
 
@@ -58,7 +59,17 @@ concept CallsWithContext = requires(const T& t, const Kind& k, const ItemContext
 template <class T, class Kind>
 concept CallsAlone = requires(const T& t, const Kind& k) { t(k); };
 template <class T, class Kind>
+concept DecodesWithContext = requires(const T& t, const Kind& k, const ItemContext& c) { t.decodes(k, c); };
+template <class T, class Kind>
 concept Decodes = requires(const T& t, const Kind& k) { t.decodes(k); };
+
+/// Whether some kind of value is encoded with the context in hand, and so with random draws for all one knows.
+template <class T, class Variant>
+struct MayDraw;
+template <class T, class... Kinds>
+struct MayDraw<T, std::variant<Kinds...>> {
+  static constexpr bool value = ((EncodesWithContext<T, Kinds> || CallsWithContext<T, Kinds>) || ...);
+};
 
 template <class T>
 Value encode_with(const T& t, const Value& value, const ItemContext& context) {
@@ -79,10 +90,12 @@ Value encode_with(const T& t, const Value& value, const ItemContext& context) {
 }
 
 template <class T>
-Value decode_with(const T& t, const Value& value) {
+Value decode_with(const T& t, const Value& value, const ItemContext& context) {
   return std::visit(
       [&]<class Kind>(const Kind& kind) -> Value {
-        if constexpr (Decodes<T, Kind>)
+        if constexpr (DecodesWithContext<T, Kind>)
+          return Value(t.decodes(kind, context));
+        else if constexpr (Decodes<T, Kind>)
           return Value(t.decodes(kind));
         else
           return value;
@@ -104,7 +117,10 @@ class Transform {
     if (only_on() && *only_on() != context.split) return value;
     return self_->encode(value, context);
   }
-  Value decode(const Value& value) const { return self_->decode(value); }
+  /// Undone, for showing. Of an item, `context.image_size` is that of its first picture; of a batch it is empty.
+  Value decode(const Value& value, const ItemContext& context = {}) const {
+    return self_->decode(value, context);
+  }
   int order() const { return self_->order(); }
   std::optional<Split> only_on() const { return self_->only_on(); }
   std::string name() const { return self_->name(); }
@@ -118,6 +134,12 @@ class Transform {
   }
   /// The class names it knows, if it is one that makes classes.
   std::optional<std::vector<std::string>> vocab() const { return self_->vocab(); }
+  /// How many outputs a model needs for this target, if it is the transform that knows (fastai `get_c`).
+  std::optional<int> c() const { return self_->c(); }
+  /// Whether it makes the same of an item in every epoch of that split.
+  bool deterministic(Split split) const {
+    return (only_on() && *only_on() != split) || self_->deterministic(split);
+  }
   /// How much a JPEG of this size may be reduced before this transform; 1 for transforms that do not say.
   int reduction(Size size) const { return self_->reduction(size); }
   /// The class it is of: in a list of transforms the last of a class wins.
@@ -133,7 +155,7 @@ class Transform {
   struct Concept {
     virtual ~Concept() = default;
     virtual Value encode(const Value&, const ItemContext&) const = 0;
-    virtual Value decode(const Value&) const = 0;
+    virtual Value decode(const Value&, const ItemContext&) const = 0;
     virtual int order() const = 0;
     virtual std::optional<Split> only_on() const = 0;
     virtual std::string name() const = 0;
@@ -141,6 +163,8 @@ class Transform {
     virtual bool needs_setup() const = 0;
     virtual std::shared_ptr<const Concept> with_setup(const std::vector<Value>&) const = 0;
     virtual std::optional<std::vector<std::string>> vocab() const = 0;
+    virtual std::optional<int> c() const = 0;
+    virtual bool deterministic(Split) const = 0;
     virtual int reduction(Size) const = 0;
     virtual std::type_index type() const = 0;
   };
@@ -151,7 +175,9 @@ class Transform {
     Value encode(const Value& v, const ItemContext& c) const override {
       return detail::encode_with(value, v, c);
     }
-    Value decode(const Value& v) const override { return detail::decode_with(value, v); }
+    Value decode(const Value& v, const ItemContext& c) const override {
+      return detail::decode_with(value, v, c);
+    }
     int order() const override {
       if constexpr (requires { T::order; })
         return value.order;
@@ -189,6 +215,20 @@ class Transform {
         return value.vocab();
       else
         return std::nullopt;
+    }
+    std::optional<int> c() const override {
+      if constexpr (requires { value.c(); })
+        return value.c();
+      else if constexpr (requires { value.vocab(); })
+        return static_cast<int>(value.vocab().size());
+      else
+        return std::nullopt;
+    }
+    bool deterministic(Split split) const override {
+      if constexpr (requires { value.deterministic(split); })
+        return value.deterministic(split);
+      else
+        return !detail::MayDraw<T, Value>::value;
     }
     int reduction(Size size) const override {
       if constexpr (requires { value.reduction(size); })
