@@ -1,15 +1,69 @@
 #include <kindling/core/error.hpp>
 #include <kindling/train/optimizer.hpp>
 
+#include <charconv>
 #include <cmath>
+#include <optional>
 
+#include <fmt/format.h>
 #include <torch/utils.h>
 
 namespace kindling {
 
+namespace {
+
+constexpr const char* step_state = "step";
+
+/// Kernels that go through memory once take parameter, gradient and state to lie alike.
+torch::Tensor laid_out_as(const torch::Tensor& tensor, const torch::Tensor& param) {
+  const auto dense = tensor.layout() == torch::kStrided ? tensor : tensor.to_dense();
+  return dense.strides() == param.strides() ? dense : torch::empty_like(param).copy_(dense);
+}
+
+Error unfit(const std::string& message, std::vector<Fact> facts) {
+  return Error(ErrorCode::bad_weights, message, std::move(facts),
+               "make the learner with the model, the groups and the optimizer that the state was saved with");
+}
+
+/// "2.14.grad_avg" in parts.
+struct Place {
+  std::size_t group = 0;
+  std::size_t param = 0;
+  std::string name;
+};
+
+std::optional<Place> place_from(const std::string& text) {
+  Place place;
+  const char* const end = text.data() + text.size();
+  const auto group = std::from_chars(text.data(), end, place.group);
+  if (group.ec != std::errc() || group.ptr == end || *group.ptr != '.') return std::nullopt;
+  const auto param = std::from_chars(group.ptr + 1, end, place.param);
+  if (param.ec != std::errc() || param.ptr == end || *param.ptr != '.') return std::nullopt;
+  place.name.assign(param.ptr + 1, end);
+  if (place.name.empty()) return std::nullopt;
+  return place;
+}
+
+std::string to_text(torch::IntArrayRef sizes) {
+  return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
+}
+
+}  // namespace
+
 Optimizer::Optimizer(ParamGroups groups, Hypers defaults)
-    : groups_(std::move(groups)), hypers_(groups_.size(), std::move(defaults)) {
+    : Optimizer(groups, std::vector<Hypers>(groups.size(), std::move(defaults))) {}
+
+Optimizer::Optimizer(ParamGroups groups, std::vector<Hypers> of_groups)
+    : groups_(std::move(groups)), hypers_(std::move(of_groups)) {
   if (groups_.empty()) throw Error(ErrorCode::usage, "an optimizer needs a group of parameters");
+  for (const auto& group : groups_) {
+    for (const Param& p : group) {
+      if (p.tensor.is_non_overlapping_and_dense()) continue;
+      throw Error(ErrorCode::usage, "a parameter's elements do not lie densely in memory",
+                  {{"shape", to_text(p.tensor.sizes())}, {"strides", to_text(p.tensor.strides())}},
+                  "make the parameter with .contiguous()");
+    }
+  }
 }
 
 void Optimizer::step() {
@@ -20,7 +74,7 @@ void Optimizer::step() {
       for (const Param& p : groups_[g]) {
         if (p.do_wd != decays || !p.tensor.grad().defined()) continue;
         params.push_back(p.tensor);
-        grads.push_back(p.tensor.grad());
+        grads.push_back(laid_out_as(p.tensor.grad(), p.tensor));
       }
       if (!params.empty()) step_params(params, grads, hypers_[g], decays ? hypers_[g].at("wd") : 0);
     }
@@ -43,103 +97,131 @@ void Optimizer::set_hyper(const std::string& name, const Hyper& value) {
 
 void Optimizer::freeze_to(int n) {
   const int total = static_cast<int>(groups_.size());
-  const int first = n >= 0 ? n : total + n;
-  if (first < 0 || first > total || (total == 1 && n < 0)) {
-    // One group cannot be split: freezing all but the last of one leaves all trainable, as in fastai.
-    if (total != 1) {
-      throw Error(ErrorCode::usage, "freeze_to names a parameter group that is not there",
-                  {{"n", n}, {"groups", total}});
-    }
+  // One group cannot be split: freezing all but the last of one leaves all trainable, as in fastai.
+  const int first = n >= 0 ? n : total == 1 ? 0 : total + n;
+  if (first < 0 || first > total) {
+    throw Error(ErrorCode::usage, "freeze_to names a parameter group that is not there",
+                {{"n", n}, {"groups", total}});
   }
-  frozen_ = first;
-  for (int g = 0; g < total; ++g) {
-    for (Param& p : groups_[g]) p.tensor.requires_grad_(g >= first || p.force_train);
-  }
+  set_trainable_from(first);
   clear_state();
 }
 
-Optimizer::Tensors Optimizer::state_of(const Tensors& params, const std::string& name, bool scalar) {
+void Optimizer::set_trainable_from(int first) {
+  frozen_ = first;
+  for (int g = 0; g < static_cast<int>(groups_.size()); ++g) {
+    for (Param& p : groups_[g]) p.tensor.requires_grad_(g >= first || p.force_train);
+  }
+}
+
+Optimizer::Tensors Optimizer::state_of(const Tensors& params, const std::string& name) {
   Tensors all;
   all.reserve(params.size());
   for (const auto& p : params) {
     torch::Tensor& state = state_[p.unsafeGetTensorImpl()][name];
-    if (!state.defined()) {
-      state = scalar ? torch::zeros({}, torch::TensorOptions(torch::kFloat32).device(p.device()))
-                     : torch::zeros_like(p, torch::MemoryFormat::Preserve);
-    }
+    state = state.defined() ? laid_out_as(state, p) : torch::zeros_like(p, torch::MemoryFormat::Preserve);
     all.push_back(state);
   }
   return all;
 }
 
-namespace {
-
-using Tensors = std::vector<torch::Tensor>;
-
-/// Weight decay on the weights themselves, or on the gradients (which are then new tensors).
-Tensors decay(const Tensors& params, const Tensors& grads, double lr, double wd, bool decouple) {
-  if (wd == 0) return grads;
-  if (!decouple) return at::_foreach_add(grads, params, wd);
-  at::_foreach_mul_(params, 1 - lr * wd);
-  return grads;
+Optimizer::Tensors Optimizer::steps_of(const Tensors& params) {
+  Tensors all;
+  all.reserve(params.size());
+  for (const auto& p : params) {
+    torch::Tensor& step = state_[p.unsafeGetTensorImpl()][step_state];
+    if (!step.defined()) step = torch::zeros({}, torch::kFloat32);
+    if (step.device() != p.device()) step = step.to(p.device());
+    all.push_back(step);
+  }
+  return all;
 }
 
-class SGDOptimizer final : public Optimizer {
- public:
-  SGDOptimizer(ParamGroups groups, const SGDOptions& o)
-      : Optimizer(std::move(groups), {{"lr", o.lr}, {"mom", o.mom}, {"wd", o.wd}}),
-        decouple_(o.decouple_wd) {}
+std::vector<double> Optimizer::count_step(const Tensors& params) {
+  std::vector<double> numbers;
+  numbers.reserve(params.size());
+  for (const auto& p : params) {
+    torch::Tensor& step = state_[p.unsafeGetTensorImpl()][step_state];
+    if (!step.defined()) step = torch::zeros({}, torch::kFloat32);
+    if (!step.is_cpu()) step = step.cpu();
+    numbers.push_back(*step.data_ptr<float>() += 1);
+  }
+  return numbers;
+}
 
- private:
-  void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
-    Tensors directions = decay(params, grads, h.at("lr"), wd, decouple_);
-    if (h.at("mom") != 0) {
-      Tensors velocity = state_of(params, "grad_avg");
-      at::_foreach_mul_(velocity, h.at("mom"));
-      at::_foreach_add_(velocity, directions);
-      directions = std::move(velocity);
+Optimizer::NamedTensors Optimizer::state() const {
+  NamedTensors named;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::size_t p = 0; p < groups_[g].size(); ++p) {
+      const auto found = state_.find(groups_[g][p].tensor.unsafeGetTensorImpl());
+      if (found == state_.end()) continue;
+      for (const auto& [name, tensor] : found->second)
+        named.emplace_back(fmt::format("{}.{}.{}", g, p, name), tensor);
     }
-    at::_foreach_add_(params, directions, -h.at("lr"));
   }
-  bool decouple_;
-};
-
-class AdamOptimizer final : public Optimizer {
- public:
-  AdamOptimizer(ParamGroups groups, const AdamOptions& o)
-      : Optimizer(std::move(groups),
-                  {{"lr", o.lr}, {"mom", o.mom}, {"sqr_mom", o.sqr_mom}, {"eps", o.eps}, {"wd", o.wd}}),
-        decouple_(o.decouple_wd) {}
-
- private:
-  // The fused kernels compute fastai's formula in one pass: decay, both averages, debiasing by the current
-  // mom, and eps outside the root.
-  void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
-    Tensors averages = state_of(params, "grad_avg"), squares = state_of(params, "sqr_avg");
-    Tensors steps = state_of(params, "step", true);
-    at::_foreach_add_(steps, 1);
-    auto update = [&](auto&& fused) {
-      fused(params, grads, averages, squares, Tensors{}, steps, h.at("lr"), h.at("mom"), h.at("sqr_mom"), wd,
-            h.at("eps"),
-            /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::nullopt, /*found_inf=*/std::nullopt);
-    };
-    if (decouple_)
-      update([](auto&&... args) { at::_fused_adamw_(args...); });
-    else
-      update([](auto&&... args) { at::_fused_adam_(args...); });
-  }
-  bool decouple_;
-};
-
-}  // namespace
-
-OptFunc SGD(SGDOptions options) {
-  return [options](ParamGroups groups) { return std::make_unique<SGDOptimizer>(std::move(groups), options); };
+  return named;
 }
 
-OptFunc Adam(AdamOptions options) {
-  return
-      [options](ParamGroups groups) { return std::make_unique<AdamOptimizer>(std::move(groups), options); };
+void Optimizer::load_state(const std::map<std::string, torch::Tensor>& tensors) {
+  torch::NoGradGuard no_grad;
+  std::unordered_map<const void*, State> loaded;
+  for (const auto& [key, tensor] : tensors) {
+    const auto place = place_from(key);
+    if (!place || place->group >= groups_.size() || place->param >= groups_[place->group].size()) {
+      throw unfit("the optimizer's state names a parameter that is not there", {{"name", key}});
+    }
+    const torch::Tensor& param = groups_[place->group][place->param].tensor;
+    const bool is_step = place->name == step_state;
+    const torch::IntArrayRef expected = is_step ? torch::IntArrayRef{} : param.sizes();
+    if (tensor.sizes() != expected) {
+      throw unfit("a tensor of the optimizer's state has another shape than its parameter",
+                  {{"name", key}, {"expected", to_text(expected)}, {"got", to_text(tensor.sizes())}});
+    }
+    loaded[param.unsafeGetTensorImpl()][place->name] =
+        is_step ? tensor.to(torch::kCPU, torch::kFloat32, false, /*copy=*/true)
+                : torch::empty_like(param).copy_(tensor);
+  }
+  state_ = std::move(loaded);
+}
+
+Json Optimizer::hypers_to_json() const {
+  Json groups = Json::array(), params = Json::array();
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    Json values = Json::object();
+    for (const auto& [name, value] : hypers_[g]) values[name] = value;
+    groups.push_back(std::move(values));
+    params.push_back(groups_[g].size());
+  }
+  return {{"optimizer", name()},
+          {"groups", std::move(groups)},
+          {"params", std::move(params)},
+          {"frozen", frozen_}};
+}
+
+void Optimizer::load_hypers(const Json& json) try {
+  const Json ours = hypers_to_json();
+  if (json.at("optimizer") != ours["optimizer"] || json.at("params") != ours["params"]) {
+    throw unfit("the state is that of another optimizer, or of other parameters",
+                {{"expected", fmt::format("{} over {}", ours["optimizer"].dump(), ours["params"].dump())},
+                 {"got", fmt::format("{} over {}", json.at("optimizer").dump(), json.at("params").dump())}});
+  }
+  const auto groups = json.at("groups").get<std::vector<Hypers>>();
+  const int frozen = json.at("frozen").get<int>();
+  bool fits = groups.size() == groups_.size() && frozen >= 0 && frozen <= static_cast<int>(groups_.size());
+  for (std::size_t g = 0; fits && g < groups.size(); ++g) {
+    fits = groups[g].size() == hypers_[g].size();
+    for (const auto& [name, value] : groups[g])
+      fits = fits && hypers_[g].count(name) != 0 && std::isfinite(value);
+  }
+  if (!fits) throw unfit("the optimizer's hyper-parameters do not fit", {{"optimizer", name()}});
+  for (const auto& [name, value] : Hypers(hypers_.front())) {
+    std::vector<double> values;
+    for (const Hypers& group : groups) values.push_back(group.at(name));
+    set_hyper(name, Hyper(std::move(values)));
+  }
+  if (frozen != frozen_) set_trainable_from(frozen);
+} catch (const Json::exception& e) {
+  throw unfit("the optimizer's hyper-parameters cannot be read", {{"detail", e.what()}});
 }
 
 }  // namespace kindling

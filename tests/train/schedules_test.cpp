@@ -17,17 +17,17 @@ using ::testing::HasSubstr;
 
 TEST(Schedules, EveryFunctionGivesFastaisValues) {
   const std::map<std::string, Schedule> ours = {
-      {"lin(0, 2)", sched_lin(0, 2)},
-      {"cos(0, 2)", sched_cos(0, 2)},
-      {"no(1.5, 2)", sched_no(1.5, 2)},
-      {"exp(1e-7, 10)", sched_exp(1e-7, 10)},
-      {"poly(0, 2, 2)", sched_poly(0, 2, 2)},
-      {"poly(1, 0, 0.5)", sched_poly(1, 0, 0.5)},
+      {"lin(0, 2)", SchedLin(0, 2)},
+      {"cos(0, 2)", SchedCos(0, 2)},
+      {"no(1.5, 2)", SchedNo(1.5, 2)},
+      {"exp(1e-7, 10)", SchedExp(1e-7, 10)},
+      {"poly(0, 2, 2)", SchedPoly(0, 2, 2)},
+      {"poly(1, 0, 0.5)", SchedPoly(1, 0, 0.5)},
       {"combined_cos(0.25, 0.5, 1, 0)", combined_cos(0.25, 0.5, 1, 0)},
       {"combined_cos(0.3, 4e-5, 1e-3, 1e-8)", combined_cos(0.3, 4e-5, 1e-3, 1e-8)},
       {"combined_cos(0.99, 0.95, 0.85, 0.95)", combined_cos(0.99, 0.95, 0.85, 0.95)},
       {"combine([0.3, 0.2, 0.5], [lin(0, 1), no(1, 1), cos(1, 0)])",
-       combine_scheds({0.3, 0.2, 0.5}, {sched_lin(0, 1), sched_no(1, 1), sched_cos(1, 0)})}};
+       combine_scheds({0.3, 0.2, 0.5}, {SchedLin(0, 1), SchedNo(1, 1), SchedCos(1, 0)})}};
   const Json expected = golden("train/schedules.json");
   const auto positions = expected.at("positions").get<std::vector<double>>();
   ASSERT_EQ(expected.at("functions").size(), ours.size());
@@ -41,7 +41,7 @@ TEST(Schedules, EveryFunctionGivesFastaisValues) {
 
 TEST(Schedules, PartsThatDoNotSumToOneAreRefused) {
   try {
-    combine_scheds({0.3, 0.3}, {sched_no(1, 1), sched_no(1, 1)});
+    combine_scheds({0.3, 0.3}, {SchedNo(1, 1), SchedNo(1, 1)});
     FAIL() << "no error";
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::usage);
