@@ -42,15 +42,22 @@ void TrainEvalCallback::before_validate(Learner& learn) {
 
 void RecorderCallback::before_fit(Learner& learn) {
   Recorder fresh;
+  fresh.options = learn.recorder_->options;
   for (const Metric& m : learn.metrics()) fresh.metric_names.push_back(m.name());
   fresh.history = std::move(learn.recorder_->history);
   *learn.recorder_ = std::move(fresh);
-  smooth_ = SmoothLoss();
+  smooth_.reset();
 }
 
 void RecorderCallback::before_epoch(Learner& learn) {
   epoch_start_ = std::chrono::steady_clock::now();
   validated_ = false;
+}
+
+void RecorderCallback::before_train(Learner& learn) {
+  train_metrics_.clear();
+  if (!learn.recorder_->options.train_metrics) return;
+  for (const Metric& m : learn.metrics()) train_metrics_.push_back(m.fresh());
 }
 
 void RecorderCallback::before_validate(Learner& learn) {
@@ -65,9 +72,10 @@ void RecorderCallback::after_batch(Learner& learn) {
   if (!learn.loss.defined()) return;
   if (!learn.training) {
     valid_loss_.accumulate(learn.loss, learn.yb.front());
-    for (const Metric& m : metrics_) m.accumulate(learn.pred, learn.yb.front());
+    for (const Metric& m : metrics_) m.accumulate(learn.pred, learn.yb);
     return;
   }
+  for (const Metric& m : train_metrics_) m.accumulate(learn.pred.detach(), learn.yb);
   Recorder& record = *learn.recorder_;
   smooth_.add(learn.loss.item<double>());
   record.losses.push_back(smooth_.value());
@@ -76,19 +84,38 @@ void RecorderCallback::after_batch(Learner& learn) {
   if (learn.opt->has_hyper("mom")) record.moms.push_back(hypers.at("mom"));
 }
 
+std::vector<double> RecorderCallback::values(const std::vector<Metric>& metrics, std::size_t n) const {
+  std::vector<double> all;
+  for (std::size_t m = 0; m < n; ++m)
+    all.push_back(m < metrics.size() ? metrics[m].value() : std::numeric_limits<double>::quiet_NaN());
+  return all;
+}
+
 void RecorderCallback::after_epoch(Learner& learn) {
   Recorder& record = *learn.recorder_;
   record.iters.push_back(static_cast<std::int64_t>(record.losses.size()));
   EpochRecord row{
       .epoch = learn.epoch, .train_loss = smooth_.value(), .seconds = seconds_since(epoch_start_)};
-  const double none = std::numeric_limits<double>::quiet_NaN();
-  row.valid_loss = validated_ ? valid_loss_.value() : none;
-  for (std::size_t m = 0; m < record.metric_names.size(); ++m) {
-    row.metrics.push_back(validated_ ? metrics_[m].value() : none);
-  }
+  row.valid_loss = validated_ ? valid_loss_.value() : std::numeric_limits<double>::quiet_NaN();
+  const std::size_t n = record.metric_names.size();
+  row.metrics = values(validated_ ? metrics_ : std::vector<Metric>(), n);
+  if (record.options.train_metrics) row.train_metrics = values(train_metrics_, n);
   record.epochs.push_back(row);
   row.epoch = static_cast<std::int64_t>(record.history.size());
   record.history.push_back(std::move(row));
+}
+
+void RecorderCallback::save_state(CallbackState& state) const {
+  const auto [average, count] = smooth_.state();
+  // The average may be no number; a tensor keeps it as it is.
+  state.tensors.emplace_back("smooth_loss", torch::tensor({average}, torch::kFloat64));
+  state.values = {{"count", count}, {"epoch_seconds", seconds_since(epoch_start_)}};
+}
+
+void RecorderCallback::load_state(const CallbackState& state) {
+  smooth_.set_state(state.tensor("smooth_loss").item<double>(), state.values.at("count").get<std::int64_t>());
+  const std::chrono::duration<double> spent(state.values.at("epoch_seconds").get<double>());
+  epoch_start_ = std::chrono::steady_clock::now() - std::chrono::duration_cast<std::chrono::nanoseconds>(spent);
 }
 
 std::vector<double> RecorderCallback::validation() const {
@@ -141,17 +168,9 @@ void ProgressCallback::after_epoch(Learner& learn) {
                 {"valid_loss", row.valid_loss},
                 {"time", row.seconds}};
   for (std::size_t m = 0; m < row.metrics.size(); ++m) event[record.metric_names[m]] = row.metrics[m];
+  for (std::size_t m = 0; m < row.train_metrics.size(); ++m)
+    event["train_" + record.metric_names[m]] = row.train_metrics[m];
   learn.listener().event(event);
-}
-
-void ParamScheduler::before_batch(Learner& learn) {
-  for (const auto& [name, per_group] : scheds) {
-    std::vector<double> values;
-    for (std::size_t g = 0; g < learn.opt->n_groups(); ++g) {
-      values.push_back(per_group[per_group.size() == 1 ? 0 : g](learn.pct_train));
-    }
-    learn.opt->set_hyper(name, Hyper(std::move(values)));
-  }
 }
 
 void InterruptCallback::after_batch(Learner& learn) {

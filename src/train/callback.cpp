@@ -1,6 +1,28 @@
+#include <kindling/core/error.hpp>
 #include <kindling/train/callback.hpp>
 
+#include <cstdlib>
+
+#include <cxxabi.h>
+
 namespace kindling {
+
+const torch::Tensor& CallbackState::tensor(const std::string& name) const {
+  for (const auto& [key, value] : tensors) {
+    if (key == name) return value;
+  }
+  throw Error(ErrorCode::bad_model, "the checkpoint lacks a tensor of a callback", {{"tensor", name}});
+}
+
+std::string detail::type_name(const std::type_info& type) {
+  int failed = 0;
+  const std::unique_ptr<char, void (*)(void*)> readable(abi::__cxa_demangle(type.name(), nullptr, nullptr, &failed),
+                                                        std::free);
+  std::string name = failed == 0 ? readable.get() : type.name();
+  // A local type reads "test()::Mine"; the arguments of a template stay.
+  const auto colons = name.rfind("::", name.find('<'));
+  return colons == std::string::npos ? name : name.substr(colons + 2);
+}
 
 std::string_view name_of(Event event) {
   static constexpr std::string_view names[n_events] = {"after_create",

@@ -25,16 +25,23 @@ torch::Tensor bytes_tensor(const Bytes& bytes) {
   return tensor;
 }
 
-/// The first validation items that are files, with what the model says of them.
+/// The item's bytes, as the model will get them; empty for one that has none or too many.
+Bytes bytes_of(const DataLoaders& dls, std::int64_t index) {
+  const Dataset& valid = dls.valid().dataset();
+  if (dls.pipeline().encoder) return dls.pipeline().encoder->to_bytes(valid.item(index));
+  const Value item = valid.raw(index).front();
+  auto* path = std::get_if<fs::path>(&item);
+  std::error_code missing;
+  if (!path || fs::file_size(*path, missing) > max_verify_bytes || missing) return {};
+  return read_file(*path, max_verify_bytes);
+}
+
+/// The first validation items that have bytes, with what the model says of them.
 void add_verify_items(Learner& learn, int wanted, Weights::Named& tensors) {
-  const DataLoader& valid = learn.dls.valid();
   int kept = 0;
-  for (std::int64_t i = 0; i < valid.n() && kept < wanted; ++i) {
-    const Value item = valid.dataset().raw(i).front();
-    auto* path = std::get_if<fs::path>(&item);
-    std::error_code missing;
-    if (!path || fs::file_size(*path, missing) > max_verify_bytes || missing) continue;
-    const Bytes encoded = read_file(*path, max_verify_bytes);
+  for (std::int64_t i = 0; i < learn.dls.valid().n() && kept < wanted; ++i) {
+    const Bytes encoded = bytes_of(learn.dls, i);
+    if (encoded.empty()) continue;
     const auto preds = learn.get_preds({.dl = learn.dls.test_dl(Items{encoded})});
     tensors.emplace_back(fmt::format("verify.{}.encoded", kept), bytes_tensor(encoded));
     tensors.emplace_back(fmt::format("verify.{}.output", kept), preds.preds[0].contiguous());
@@ -140,7 +147,7 @@ void Learner::export_to(const fs::path& path, const ExportOptions& options) {
                          {"kindling", KINDLING_VERSION},
                          {"model", model.spec},
                          {"pipeline", dls.pipeline().to_json()},
-                         {"loss", loss_func.name()},
+                         {"loss", loss_func.to_json()},
                          {"vocab", dls.vocab()},
                          {"training", training_summary(*this, options.summary)},
                          {"weights", provenance}};
@@ -157,7 +164,7 @@ ExportedModel read_exported(const fs::path& path) {
   try {
     exported.pipeline = Pipeline::from_json(exported.manifest.at("pipeline"));
     exported.model = model_from_spec(exported.manifest.at("model"));
-    exported.loss_func = loss_from_name(exported.manifest.at("loss").get<std::string>());
+    exported.loss_func = loss_from_json(exported.manifest.at("loss"));
     load_state_dict(exported.model.module(), model_weights(weights));
     exported.verify_items = verify_items_of(weights);
   } catch (const Json::exception& e) {
@@ -176,23 +183,6 @@ Learner load_learner(const fs::path& path) {
                 {.loss_func = exported.loss_func, .path = path.parent_path()});
   learn.provenance = exported.manifest.value("weights", Json::object());
   return learn;
-}
-
-Prediction to_prediction(const Pipeline& pipeline, const LossFunction& loss_func,
-                         const torch::Tensor& activated) {
-  const auto probs = activated.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-  const auto decoded = loss_func.decodes(probs);
-  if (pipeline.target != TargetKind::category) {
-    const double number = decoded.numel() == 1 ? decoded.item<double>() : 0;
-    return {.label = fmt::format("{:.6g}", number), .index = 0, .probs = probs};
-  }
-  const auto index = decoded.item<std::int64_t>();
-  const auto vocab = pipeline.vocab();
-  if (index < 0 || index >= static_cast<std::int64_t>(vocab.size())) {
-    throw Error(ErrorCode::bad_model, "the model has more outputs than class names",
-                {{"outputs", probs.numel()}, {"classes", vocab.size()}});
-  }
-  return {.label = vocab[index], .index = index, .probs = probs};
 }
 
 }  // namespace kindling

@@ -1,32 +1,20 @@
 #include <kindling/core/error.hpp>
-#include <kindling/core/interrupt.hpp>
-#include <kindling/train/export.hpp>
+#include <kindling/train/checkpoint.hpp>
 #include <kindling/train/learner.hpp>
 
 #include "train/builtin_callbacks.hpp"
+#include "train/norm_layers.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_set>
 
 #include <fmt/format.h>
-#include <torch/nn/modules/batchnorm.h>
-#include <torch/nn/modules/instancenorm.h>
-#include <torch/nn/modules/normalization.h>
 #include <torch/utils.h>
 
 namespace kindling {
 
 namespace {
-
-bool is_norm(const torch::nn::Module& m) {
-  return dynamic_cast<const torch::nn::BatchNorm1dImpl*>(&m) ||
-         dynamic_cast<const torch::nn::BatchNorm2dImpl*>(&m) ||
-         dynamic_cast<const torch::nn::BatchNorm3dImpl*>(&m) ||
-         dynamic_cast<const torch::nn::LayerNormImpl*>(&m) ||
-         dynamic_cast<const torch::nn::InstanceNorm1dImpl*>(&m) ||
-         dynamic_cast<const torch::nn::InstanceNorm2dImpl*>(&m) ||
-         dynamic_cast<const torch::nn::InstanceNorm3dImpl*>(&m);
-}
 
 /// Parameters of a group of modules with fastai's rules: norm layers and anything called "bias" do not decay,
 /// norm layers stay trainable in frozen groups.
@@ -35,7 +23,7 @@ std::vector<Param> params_of(const Model::Modules& modules, const LearnerOptions
   std::unordered_set<const void*> seen;
   for (const auto& top : modules) {
     for (const auto& module : top->modules()) {
-      const bool norm = is_norm(*module);
+      const bool norm = detail::is_norm(*module);
       for (const auto& p : module->named_parameters(/*recurse=*/false)) {
         if (!seen.insert(p.value().unsafeGetTensorImpl()).second) continue;
         params.push_back({.tensor = p.value(),
@@ -51,7 +39,10 @@ LossFunction default_loss(const Pipeline& pipeline) {
   switch (pipeline.target) {
     case TargetKind::category:
       return CrossEntropyLossFlat();
+    case TargetKind::categories:
+      return BCEWithLogitsLossFlat();
     case TargetKind::number:
+    case TargetKind::points:
       return MSELossFlat();
     default:
       break;
@@ -82,7 +73,12 @@ Learner::Learner(DataLoaders loaders, Model m, LearnerOptions options)
       options_(std::move(options)),
       recorder_(std::make_shared<Recorder>()) {
   if (!options_.listener) options_.listener = terminal_listener();
-  cbs_ = {TrainEvalCallback{}, RecorderCallback{}, ProgressCallback{}, InterruptCallback{}};
+  recorder_->options = options_.recorder;
+  cbs_ = {TrainEvalCallback{}};
+  if (options_.default_cbs) {
+    const Callbacks defaults = {RecorderCallback(options_.recorder), ProgressCallback{}, InterruptCallback{}};
+    cbs_.insert(cbs_.end(), defaults.begin(), defaults.end());
+  }
   cbs_.insert(cbs_.end(), options_.cbs.begin(), options_.cbs.end());
   set_order();
   (*this)(Event::after_create);
@@ -96,6 +92,15 @@ void Learner::set_order() {
 void Learner::add_cb(Callback callback) {
   cbs_.push_back(std::move(callback));
   set_order();
+}
+
+void Learner::add_cbs(const Callbacks& callbacks) {
+  cbs_.insert(cbs_.end(), callbacks.begin(), callbacks.end());
+  set_order();
+}
+
+bool Learner::remove_cb(const std::string& name) {
+  return std::erase_if(cbs_, [&](const Callback& cb) { return cb.name() == name; }) > 0;
 }
 
 void Learner::operator()(Event event) {
@@ -124,14 +129,7 @@ void Learner::fit(int epochs, std::optional<Hyper> lr, const FitOptions& options
   opt->set_hyper("lr", lr.value_or(options_.lr));
   Callbacks extra = options.cbs;
   if (options.start_epoch > 0) {
-    struct SkipToEpoch {
-      int order = 70;
-      int first;
-      void before_epoch(Learner& learn) const {
-        if (learn.epoch < first) throw CancelEpoch{};
-      }
-    };
-    extra.push_back(SkipToEpoch{.first = options.start_epoch});
+    extra.push_back(SkipToEpoch{.epoch = options.start_epoch});
   }
   run_fit(epochs, extra);
 }
@@ -140,16 +138,32 @@ void Learner::fit_one_cycle(int epochs, std::optional<Hyper> lr_max, const OneCy
   if (!opt || options.reset_opt) create_opt();
   const auto maxima = lr_max.value_or(options_.lr).over(opt->n_groups());
   const auto moms = options.moms.value_or(options_.moms);
-  ParamScheduler scheduler;
-  for (double max : maxima) {
-    scheduler.scheds["lr"].push_back(
-        combined_cos(options.pct_start, max / options.div, max, max / options.div_final));
-  }
-  if (opt->has_hyper("mom"))
-    scheduler.scheds["mom"] = {combined_cos(options.pct_start, moms[0], moms[1], moms[2])};
+  ParamScheduler scheduler{one_cycle_scheds(maxima, {.div = options.div,
+                                                     .div_final = options.div_final,
+                                                     .pct_start = options.pct_start,
+                                                     .moms = moms})};
+  if (!opt->has_hyper("mom")) scheduler.scheds.erase("mom");
   Callbacks cbs = options.cbs;
   cbs.push_back(std::move(scheduler));
   fit(epochs, Hyper(maxima), {.wd = options.wd, .cbs = std::move(cbs), .start_epoch = options.start_epoch});
+}
+
+void Learner::fit_flat_cos(int epochs, std::optional<Hyper> lr, const FlatCosOptions& options) {
+  if (!opt || options.reset_opt) create_opt();
+  const auto rates = lr.value_or(options_.lr).over(opt->n_groups());
+  Callbacks cbs = options.cbs;
+  cbs.push_back(ParamScheduler{
+      flat_cos_scheds(rates, {.div_final = options.div_final, .pct_start = options.pct_start})});
+  fit(epochs, Hyper(rates), {.wd = options.wd, .cbs = std::move(cbs), .start_epoch = options.start_epoch});
+}
+
+void Learner::fit_sgdr(int n_cycles, int cycle_len, std::optional<Hyper> lr_max, const SgdrOptions& options) {
+  if (!opt || options.reset_opt) create_opt();
+  const auto maxima = lr_max.value_or(options_.lr).over(opt->n_groups());
+  Callbacks cbs = options.cbs;
+  cbs.push_back(ParamScheduler{sgdr_scheds(maxima, n_cycles, options.cycle_mult)});
+  fit(sgdr_epochs(n_cycles, cycle_len, options.cycle_mult), Hyper(maxima),
+      {.wd = options.wd, .cbs = std::move(cbs), .start_epoch = options.start_epoch});
 }
 
 void Learner::fine_tune(int epochs, const FineTuneOptions& options) {
@@ -185,14 +199,27 @@ void Learner::run_fit(int epochs, const Callbacks& extra) {
                 {{"training items", dls.train().n()}, {"bs", dls.train().options().bs}},
                 "choose a bs of at most " + std::to_string(dls.train().n()) + ", or use more items");
   }
+  const std::int64_t number = fits_begun_++;
   interrupted = false;
+  if (resume_ && number < resume_->position.fit) return;  // it was done before the checkpoint
   n_epoch = epochs;
   opt->zero_grad();
   Callbacks all = cbs_;
   all.insert(all.end(), extra.begin(), extra.end());
   with_callbacks(std::move(all), [&] {
+    if (resume_ && resume_->position.fit_done) {
+      restore(*resume_);
+      resume_.reset();
+      return;
+    }
     run_phase<CancelFit>(*this, Event::before_fit, Event::after_cancel_fit, Event::after_fit, [&] {
-      for (epoch = 0; epoch < n_epoch; ++epoch) one_epoch();
+      int first = 0;
+      if (resume_) {
+        restore(*resume_);
+        first = resume_->position.epoch;
+        if (!resume_->position.in_epoch) resume_.reset();
+      }
+      for (epoch = first; epoch < n_epoch; ++epoch) one_epoch();
     });
   });
 }
@@ -205,21 +232,27 @@ void Learner::one_epoch() {
 }
 
 void Learner::epoch_train() {
-  run_phase<CancelTrain>(*this, Event::before_train, Event::after_cancel_train, Event::after_train,
-                         [&] { all_batches(dls.train(), epochs_begun_++); });
+  run_phase<CancelTrain>(*this, Event::before_train, Event::after_cancel_train, Event::after_train, [&] {
+    const std::int64_t first = take_resume_batch();
+    all_batches(dls.train(), epochs_begun_++, first);
+  });
 }
 
-void Learner::epoch_validate(const DataLoader& dl) {
+void Learner::epoch_validate(const DataLoader& dl, std::int64_t number) {
   torch::NoGradGuard no_grad;
   run_phase<CancelValid>(*this, Event::before_validate, Event::after_cancel_validate, Event::after_validate,
-                         [&] { all_batches(dl, 0); });
+                         [&] { all_batches(dl, number); });
 }
 
-void Learner::all_batches(const DataLoader& dl, std::int64_t number) {
+void Learner::all_batches(const DataLoader& dl, std::int64_t number, std::int64_t first) {
   n_iter = dl.size();
-  auto batches = dl.epoch(number);
+  auto batches = dl.epoch(number, first);
   Batch batch;
-  for (iter = 0; batches.next(batch); ++iter) one_batch(std::move(batch));
+  const auto start = std::chrono::steady_clock::now();
+  for (iter = first; batches.next(batch); ++iter) one_batch(std::move(batch));
+  if (!training) return;
+  loader_times = batches.times();
+  train_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 void Learner::one_batch(Batch batch) {
@@ -228,20 +261,57 @@ void Learner::one_batch(Batch batch) {
   items = std::move(batch.items);
   // A batch that is cancelled early leaves none of the last one's results behind.
   pred = loss_grad = loss = torch::Tensor();
-  run_phase<CancelBatch>(*this, Event::before_batch, Event::after_cancel_batch, Event::after_batch, [&] {
-    pred = model.forward(xb);
-    (*this)(Event::after_pred);
-    if (!yb.empty()) {
-      loss_grad = loss_func(pred, yb.front());
-      loss = loss_grad.detach().clone();
+  try {
+    (*this)(Event::before_batch);
+    forward_and_backward();
+    if (training && !yb.empty()) {
+      run_phase<CancelStep>(*this, Event::before_step, Event::after_cancel_step, Event::after_step,
+                            [&] { opt->step(); });
+      opt->zero_grad();
     }
-    (*this)(Event::after_loss);
-    if (!training || yb.empty()) return;
-    run_phase<CancelBackward>(*this, Event::before_backward, Event::after_cancel_backward,
-                              Event::after_backward, [&] { loss_grad.backward(); });
-    run_phase<CancelStep>(*this, Event::before_step, Event::after_cancel_step, Event::after_step,
-                          [&] { opt->step(); });
-    opt->zero_grad();
+  } catch (const CancelBatch&) {
+    (*this)(Event::after_cancel_batch);
+  }
+  if (training) ++steps_done_;
+  (*this)(Event::after_batch);
+}
+
+void Learner::in_validation(const Callbacks& more, bool inner, const std::function<void()>& body) {
+  // A callback may ask for predictions in the middle of a fit: the loop goes on as if nothing had been.
+  struct Restore {
+    Learner& l;
+    std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> modes;
+    decltype(Learner::xb) xb = l.xb, yb = l.yb;
+    std::vector<std::int64_t> items = l.items;
+    torch::Tensor pred = l.pred, loss_grad = l.loss_grad, loss = l.loss;
+    int epoch = l.epoch, n_epoch = l.n_epoch;
+    std::int64_t n_iter = l.n_iter, iter = l.iter, train_iter = l.train_iter;
+    double pct_train = l.pct_train;
+    bool training = l.training;
+    ~Restore() {
+      for (const auto& [module, mode] : modes) module->train(mode);
+      l.xb = xb, l.yb = yb, l.items = items, l.pred = pred, l.loss_grad = loss_grad, l.loss = loss;
+      l.epoch = epoch, l.n_epoch = n_epoch, l.n_iter = n_iter, l.iter = iter, l.train_iter = train_iter;
+      l.pct_train = pct_train, l.training = training;
+    }
+  } restore{*this, {}};
+  if (inner) {
+    for (const auto& m : model.module().modules()) restore.modes.emplace_back(m, m->is_training());
+  }
+  Callbacks all;
+  std::copy_if(cbs_.begin(), cbs_.end(), std::back_inserter(all), [](const Callback& cb) { return !cb.fit_only(); });
+  all.insert(all.end(), more.begin(), more.end());
+  model.module().to(dls.device());
+  with_callbacks(std::move(all), [&] {
+    if (!inner) {
+      (*this)(Event::before_fit);
+      (*this)(Event::before_epoch);
+    }
+    body();
+    if (!inner) {
+      (*this)(Event::after_epoch);
+      (*this)(Event::after_fit);
+    }
   });
 }
 
@@ -250,42 +320,22 @@ std::vector<double> Learner::validate(int ds_idx) {
 }
 
 std::vector<double> Learner::validate(const DataLoader& dl) {
-  model.module().to(dls.device());
-  auto record = std::make_shared<RecorderCallback>();
-  with_callbacks({TrainEvalCallback{}, Callback(record)}, [&] { epoch_validate(dl); });
-  return record->validation();
+  return validate(dl, {});
 }
 
-Preds Learner::get_preds(const PredsOptions& options) {
-  DataLoaderOptions plain = options.dl ? options.dl->options() : dls[options.ds_idx].options();
-  plain.shuffle = plain.drop_last = false;
-  const DataLoader dl = (options.dl ? *options.dl : dls[options.ds_idx]).with(plain);
-  torch::NoGradGuard no_grad;
-  model.module().to(dls.device());
-  model.module().eval();
-  std::vector<torch::Tensor> preds, targs, losses;
-  for (const Batch& batch : dl) {
-    auto out = model.forward(batch.x);
-    if (!batch.y.empty()) {
-      targs.push_back(batch.y.front().cpu());
-      if (options.with_loss) losses.push_back(loss_func.per_item(out, batch.y.front()).cpu());
-    }
-    preds.push_back(loss_func.activation(out).cpu());
-  }
-  if (preds.empty()) throw Error(ErrorCode::bad_data, "there are no items to predict");
-  Preds result{.preds = torch::cat(preds)};
-  if (!targs.empty()) result.targs = torch::cat(targs);
-  if (!losses.empty()) result.losses = torch::cat(losses);
-  if (options.with_decoded) result.decoded = loss_func.decodes(result.preds);
-  return result;
-}
-
-Prediction Learner::predict_value(Value item) {
-  DataLoader one = dls.test_dl(Items{std::move(item)});
-  DataLoaderOptions here = one.options();
-  here.num_workers = 0;
-  auto preds = get_preds({.dl = one.with(here)});
-  return to_prediction(dls.pipeline(), loss_func, preds.preds[0]);
+std::vector<double> Learner::validate(const DataLoader& dl, const Callbacks& cbs) {
+  // Counts as the recorder does, and leaves the learner's record alone.
+  struct Count {
+    int order = RecorderCallback::order;
+    RecorderCallback record = {};
+    void before_validate(Learner& learn) { record.before_validate(learn); }
+    void after_batch(Learner& learn) { record.after_batch(learn); }
+  };
+  auto count = std::make_shared<Count>();
+  Callbacks all = cbs;
+  all.push_back(Callback(count));
+  in_validation(all, false, [&] { epoch_validate(dl); });
+  return count->record.validation();
 }
 
 }  // namespace kindling

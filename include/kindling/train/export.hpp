@@ -28,8 +28,12 @@ Json read_manifest(const fs::path& path);
 /// A learner that can predict, and be given data to train on further. (fastai `load_learner`.)
 Learner load_learner(const fs::path& path);
 
-/// Reads what the model said of one item: class name or number.
+/// Reads what the model said of one item: a class, several, numbers or points. Points are brought back to pixels of `photo`,
+/// the item as it was given or opened; without it to those of a picture 2 x 2 round 0, which is what the model gives.
 Prediction to_prediction(const Pipeline& pipeline, const LossFunction& loss_func,
-                         const torch::Tensor& activated);
+                         const torch::Tensor& activated, const Value& photo = {});
+
+/// The item with its picture opened in full where the prediction will be brought back to it, else the item as it is.
+Value opened_for_prediction(const Pipeline& pipeline, const Value& item);
 
 }  // namespace kindling
