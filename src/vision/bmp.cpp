@@ -243,13 +243,13 @@ int stored_row(const Header& header, int y) {
   return header.top_down ? y : header.size.height - 1 - y;
 }
 
-void decode_runs(ByteSpan bytes, const Header& header, ColorMode mode, Image& image) {
-  const Palette palette = read_palette(bytes, header);
+void decode_runs(ByteSpan bytes, const Header& header, const DecodeOptions& options, Image& image) {
+  const Palette palette = options.raw_samples ? Palette::grey_ramp() : read_palette(bytes, header);
   const auto indices = RunDecoder(bytes.subspan(header.pixels_at), header, bytes.size()).decode();
   const int width = header.size.width;
   for (int y = 0; y < header.size.height; ++y) {
-    palette.write(indices.data() + static_cast<std::size_t>(stored_row(header, y)) * width, width, mode,
-                  image.row(y));
+    palette.write(indices.data() + static_cast<std::size_t>(stored_row(header, y)) * width, width,
+                  options.mode, image.row(y));
   }
 }
 
@@ -261,11 +261,12 @@ std::size_t padded_row_bytes(const Header& header) {
   return (static_cast<std::size_t>(header.size.width) * header.bits + 31) / 32 * 4;
 }
 
-void decode_rows(ByteSpan bytes, const Header& header, ColorMode mode, Image& image) {
+void decode_rows(ByteSpan bytes, const Header& header, const DecodeOptions& options, Image& image) {
+  const ColorMode mode = options.mode;
   const int width = header.size.width;
   const std::size_t stride = padded_row_bytes(header);
   const std::uint8_t* pixels = bytes.data() + header.pixels_at;
-  const Palette palette = read_palette(bytes, header);
+  const Palette palette = options.raw_samples ? Palette::grey_ramp() : read_palette(bytes, header);
   const PixelUnpacker unpack(header);
   std::vector<std::uint8_t> row(static_cast<std::size_t>(width) * 3);
   for (int y = 0; y < header.size.height; ++y) {
@@ -305,9 +306,9 @@ Decoded decode_bmp(ByteSpan bytes, const DecodeOptions& options) {
   check_length(bytes, header);
   Image image = new_picture(header.size, ImageFormat::bmp, options);
   if (header.compression == rle8 || header.compression == rle4) {
-    decode_runs(bytes, header, options.mode, image);
+    decode_runs(bytes, header, options, image);
   } else {
-    decode_rows(bytes, header, options.mode, image);
+    decode_rows(bytes, header, options, image);
   }
   return {std::move(image), 1};
 }

@@ -33,24 +33,6 @@ ImageFormat format_or_throw(ByteSpan bytes) {
   return *format;
 }
 
-detail::Decoded decode(ByteSpan bytes, const DecodeOptions& options) {
-  switch (format_or_throw(bytes)) {
-    case ImageFormat::jpeg:
-      return detail::decode_jpeg(bytes, options);
-    case ImageFormat::png:
-      return detail::decode_png(bytes, options);
-    case ImageFormat::webp:
-      return detail::decode_webp(bytes, options);
-    case ImageFormat::gif:
-      return detail::decode_gif(bytes, options);
-    case ImageFormat::bmp:
-      return detail::decode_bmp(bytes, options);
-    case ImageFormat::tiff:
-      return detail::decode_tiff(bytes, options);
-  }
-  throw detail::not_a_picture(bytes);
-}
-
 }  // namespace
 
 std::string_view name_of(ImageFormat format) {
@@ -99,8 +81,37 @@ ImageInfo image_info(ByteSpan bytes) {
   throw detail::not_a_picture(bytes);
 }
 
+namespace detail {
+
+Decoded decode_picture(ByteSpan bytes, const DecodeOptions& options) {
+  switch (format_or_throw(bytes)) {
+    case ImageFormat::jpeg:
+      return decode_jpeg(bytes, options);
+    case ImageFormat::png:
+      return decode_png(bytes, options);
+    case ImageFormat::webp:
+      return decode_webp(bytes, options);
+    case ImageFormat::gif:
+      return decode_gif(bytes, options);
+    case ImageFormat::bmp:
+      return decode_bmp(bytes, options);
+    case ImageFormat::tiff:
+      return decode_tiff(bytes, options);
+  }
+  throw not_a_picture(bytes);
+}
+
+StoredPixels stored_pixels(ByteSpan bytes, const ImageInfo& info) {
+  constexpr std::size_t png_bit_depth = 24;  // after the signature, a chunk's head, and two sides
+  if (info.format == ImageFormat::png && bytes.size() > png_bit_depth) return {.bits = bytes[png_bit_depth]};
+  if (info.format == ImageFormat::tiff) return tiff_pixels(bytes);
+  return {.inks = info.format == ImageFormat::jpeg && info.channels == 4};
+}
+
+}  // namespace detail
+
 Image decode_image(ByteSpan bytes, const DecodeOptions& options) {
-  auto decoded = decode(bytes, options);
+  auto decoded = detail::decode_picture(bytes, options);
   return detail::oriented(std::move(decoded.image), decoded.orientation);
 }
 

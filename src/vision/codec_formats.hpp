@@ -22,6 +22,7 @@ using ByteSpan = std::span<const std::uint8_t>;
 struct Decoded {
   Image image;
   int orientation = 1;
+  std::string trouble = {};  ///< damage that the decoder got over: some of the pixels are made up
 };
 
 ImageInfo jpeg_info(ByteSpan bytes);
@@ -38,6 +39,18 @@ Decoded decode_gif(ByteSpan bytes, const DecodeOptions& options);
 Decoded decode_bmp(ByteSpan bytes, const DecodeOptions& options);
 Decoded decode_tiff(ByteSpan bytes, const DecodeOptions& options);
 
+/// The format by the content, then its reader. `decode_image` is this, turned upright.
+Decoded decode_picture(ByteSpan bytes, const DecodeOptions& options);
+
+/// What the header says of the pixels beside `image_info`.
+struct StoredPixels {
+  int bits = 8;       ///< of a sample
+  bool inks = false;  ///< CMYK
+};
+/// Of bytes that `image_info` read.
+StoredPixels stored_pixels(ByteSpan bytes, const ImageInfo& info);
+StoredPixels tiff_pixels(ByteSpan bytes);
+
 /// Orientation 1..8 in an EXIF block (a TIFF structure, with or without "Exif\0\0" before it); 1 where none
 /// is found.
 int exif_orientation(ByteSpan block);
@@ -47,6 +60,8 @@ Error not_a_picture(ByteSpan bytes);
 
 Error damaged(ImageFormat format, const std::string& reason);
 Error truncated(ImageFormat format, std::size_t bytes);
+/// Whether an error is that of `truncated`.
+bool is_truncated(const Error& error);
 Error not_supported(ImageFormat format, const std::string& what);
 
 /// The size of a header; throws `bad_image` where a side is 0 or beyond int.

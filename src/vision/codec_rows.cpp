@@ -9,6 +9,8 @@
 namespace kindling::detail {
 namespace {
 
+constexpr std::string_view truncation = " is truncated";
+
 std::uint8_t luma(int red, int green, int blue) {
   return static_cast<std::uint8_t>((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16);
 }
@@ -27,8 +29,12 @@ Error damaged(ImageFormat format, const std::string& reason) {
 }
 
 Error truncated(ImageFormat format, std::size_t bytes) {
-  return Error(ErrorCode::bad_image, fmt::format("the {} file is truncated", name_of(format)),
+  return Error(ErrorCode::bad_image, fmt::format("the {} file{}", name_of(format), truncation),
                {{"bytes", bytes}}, "the end of the picture is missing; download or copy the file again");
+}
+
+bool is_truncated(const Error& error) {
+  return error.code() == ErrorCode::bad_image && error.message().ends_with(truncation);
 }
 
 Error not_supported(ImageFormat format, const std::string& what) {

@@ -128,7 +128,7 @@ Decoded decode_gif(ByteSpan bytes, const DecodeOptions& options) {
   const int background = reader.find_picture().value_or(0);
   const auto& frame = reader.file().Image;
   Image image = new_picture(canvas_of(reader.file()), ImageFormat::gif, options);
-  const Palette palette = palette_of(reader.file());
+  const Palette palette = options.raw_samples ? Palette::grey_ramp() : palette_of(reader.file());
   const std::size_t left = static_cast<std::size_t>(frame.Left) * image.channels();
   if (Size{frame.Width, frame.Height} != image.size()) {
     const std::vector<std::uint8_t> row(image.width(), static_cast<std::uint8_t>(background));

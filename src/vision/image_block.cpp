@@ -14,6 +14,14 @@ Image OpenImage::encodes(const fs::path& path, const ItemContext& context) const
   return open_image(path, decode_options(context));
 }
 
+Image OpenImage::encodes(const Category& path, const ItemContext& context) const {
+  return encodes(fs::path(path.name), context);
+}
+
+Image OpenImage::encodes(const Text& path, const ItemContext& context) const {
+  return encodes(fs::path(path.text), context);
+}
+
 Image OpenImage::encodes(const Bytes& encoded, const ItemContext& context) const {
   return decode_image(encoded, decode_options(context));
 }

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 #include <jpeglib.h>
+// After jpeglib.h, whose types it uses.
+#include <jerror.h>
 #include <turbojpeg.h>
 
 namespace kindling {
@@ -28,7 +30,7 @@ class Decompressor {
   Decompressor(ByteSpan bytes, bool allow_truncated) : bytes_(bytes), allow_truncated_(allow_truncated) {
     info.err = jpeg_std_error(&errors_);
     errors_.error_exit = [](j_common_ptr common) { self(common).leave(Failure::damaged); };
-    errors_.emit_message = [](j_common_ptr, int) {};
+    errors_.emit_message = [](j_common_ptr common, int level) { self(common).note(level); };
     errors_.output_message = [](j_common_ptr) {};
     info.client_data = this;
     run([this] { jpeg_create_decompress(&info); });
@@ -49,9 +51,22 @@ class Decompressor {
     step();
   }
 
+  /// The first damage that libjpeg went on after, in its words; empty when there was none.
+  std::string trouble() const { return trouble_; }
+
   jpeg_decompress_struct info{};
 
  private:
+  /// Messages are of warnings (-1) and of traces. Only warnings of lost picture data count: stray bytes
+  /// between segments are common and harm nothing.
+  void note(int level) {
+    const int code = errors_.msg_code;
+    const bool lost = code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_ARITH_BAD_CODE ||
+                      code == JWRN_MUST_RESYNC;
+    if (level < 0 && lost && trouble_[0] == 0)
+      errors_.format_message(reinterpret_cast<j_common_ptr>(&info), trouble_);
+  }
+
   enum class Failure { damaged, truncated, scans };
 
   static Decompressor& self(j_common_ptr common) { return *static_cast<Decompressor*>(common->client_data); }
@@ -107,6 +122,7 @@ class Decompressor {
   jpeg_error_mgr errors_{};
   jpeg_source_mgr source_{};
   jpeg_progress_mgr progress_{};
+  char trouble_[JMSG_LENGTH_MAX] = {};
   std::jmp_buf jump_{};
 };
 
@@ -213,7 +229,7 @@ Decoded decode_jpeg(ByteSpan bytes, const DecodeOptions& options) {
       write_rgb(row.data(), 3, width, options.mode, image.row(y));
     });
   }
-  return {std::move(image), orientation};
+  return {std::move(image), orientation, jpeg.trouble()};
 }
 
 }  // namespace detail

@@ -3,7 +3,10 @@
 #include <kindling/nn/inference.hpp>
 #include <kindling/nn/registry.hpp>
 #include <kindling/vision/learner.hpp>
+#include <kindling/vision/mask_block.hpp>
 #include <kindling/vision/resize.hpp>
+
+#include "vision/register_augmentation.hpp"
 
 #include <algorithm>
 
@@ -107,6 +110,8 @@ Learner vision_learner(DataLoaders dls, const std::string& arch, VisionLearnerOp
   if (n_out < 1) {
     throw Error(ErrorCode::usage, "the number of outputs cannot be told from the data", {}, "say .n_out = …");
   }
+  // Points lie in [-1, 1], and a model that can say nothing else learns faster.
+  if (dls.pipeline().target == TargetKind::points && !o.head.y_range) o.head.y_range = {{-1, 1}};
   if (!o.listener) o.listener = terminal_listener();
   Model model = create_vision_model(arch, n_out, o.n_in, o.head);
   Json provenance = {{"arch", arch}, {"pretrained", false}};
@@ -144,7 +149,9 @@ Learner vision_learner(DataLoaders dls, const std::string& arch, VisionLearnerOp
 bool detail::register_vision() {
   static const bool once = [] {
     register_transform(OpenImage::name, [](const Json& j) { return Transform(OpenImage::from_json(j)); });
+    register_transform(OpenMask::name, [](const Json& j) { return Transform(OpenMask::from_json(j)); });
     register_transform(Resize::name, [](const Json& j) { return Transform(Resize::from_json(j)); });
+    register_augmentation();
     register_model_kind("vision", model_from_json);
     return true;
   }();

@@ -114,9 +114,10 @@ Layout read_header(PngReader& reader, const DecodeOptions& options) {
   check_limit(layout.size, ImageFormat::png, options);
   layout.color_type = png_get_color_type(png, info);
   layout.grey_16 = layout.color_type == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) == 16;
-  reader.run([png, info, &layout] {
-    if (layout.color_type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png);
-    if (layout.color_type == PNG_COLOR_TYPE_PALETTE) png_set_packing(png);
+  const bool raw = options.raw_samples;
+  reader.run([png, info, raw, &layout] {
+    if (layout.color_type == PNG_COLOR_TYPE_GRAY && !raw) png_set_expand_gray_1_2_4_to_8(png);
+    if (layout.color_type == PNG_COLOR_TYPE_PALETTE || raw) png_set_packing(png);
     if (!layout.grey_16) png_set_strip_16(png);
     png_set_strip_alpha(png);
     layout.passes = png_set_interlace_handling(png);
@@ -139,8 +140,10 @@ Palette palette_of(const PngReader& reader) {
 /// Turns delivered rows into the wanted mode.
 class RowWriter {
  public:
-  RowWriter(const PngReader& reader, const Layout& layout, ColorMode mode) : layout_(layout), mode_(mode) {
-    if (layout.color_type == PNG_COLOR_TYPE_PALETTE) palette_ = palette_of(reader);
+  RowWriter(const PngReader& reader, const Layout& layout, const DecodeOptions& options)
+      : layout_(layout), mode_(options.mode) {
+    if (layout.color_type == PNG_COLOR_TYPE_PALETTE)
+      palette_ = options.raw_samples ? Palette::grey_ramp() : palette_of(reader);
   }
   /// Whether delivered rows are the picture's rows already.
   bool copies() const {
@@ -208,7 +211,7 @@ Decoded decode_png(ByteSpan bytes, const DecodeOptions& options) {
   PngReader reader(bytes);
   const Layout layout = read_header(reader, options);
   Image image = new_picture(layout.size, ImageFormat::png, options);
-  const RowWriter write(reader, layout, options.mode);
+  const RowWriter write(reader, layout, options);
   const int height = layout.size.height;
   if (write.copies()) {
     read_rows(reader, layout, image.data(), image.stride());

@@ -175,8 +175,10 @@ Palette palette_of(const TiffReader& tiff, int bits) {
 /// Rows of stored samples into the wanted mode.
 class RowWriter {
  public:
-  RowWriter(const TiffReader& tiff, const Layout& layout, ColorMode mode) : layout_(layout), mode_(mode) {
-    if (layout.photometric == PHOTOMETRIC_PALETTE) palette_ = palette_of(tiff, layout.bits);
+  RowWriter(const TiffReader& tiff, const Layout& layout, const DecodeOptions& options)
+      : layout_(layout), mode_(options.mode), raw_(options.raw_samples) {
+    if (layout.photometric == PHOTOMETRIC_PALETTE)
+      palette_ = raw_ ? Palette::grey_ramp() : palette_of(tiff, layout.bits);
   }
 
   void operator()(std::uint8_t* samples, int width, std::uint8_t* out) {
@@ -203,7 +205,7 @@ class RowWriter {
     unpacked_.resize(width);
     const int in_a_byte = 8 / layout_.bits;
     const int most = (1 << layout_.bits) - 1;
-    const int factor = layout_.photometric == PHOTOMETRIC_PALETTE ? 1 : 255 / most;
+    const int factor = layout_.photometric == PHOTOMETRIC_PALETTE || raw_ ? 1 : 255 / most;
     for (int x = 0; x < width; ++x) {
       const int shift = 8 - layout_.bits * (x % in_a_byte + 1);
       unpacked_[x] = static_cast<std::uint8_t>((packed[x / in_a_byte] >> shift & most) * factor);
@@ -243,6 +245,7 @@ class RowWriter {
 
   const Layout& layout_;
   ColorMode mode_;
+  bool raw_;
   Palette palette_;
   std::vector<std::uint8_t> unpacked_;
 };
@@ -364,6 +367,12 @@ ImageInfo tiff_info(ByteSpan bytes) {
   return {ImageFormat::tiff, layout.size, channels, valid_orientation(layout.orientation)};
 }
 
+StoredPixels tiff_pixels(ByteSpan bytes) {
+  const TiffReader tiff(bytes);
+  const Layout layout = read_layout(tiff);
+  return {layout.bits, layout.photometric == PHOTOMETRIC_SEPARATED};
+}
+
 Decoded decode_tiff(ByteSpan bytes, const DecodeOptions& options) {
   const TiffReader tiff(bytes);
   const Layout layout = read_layout(tiff);
@@ -373,7 +382,7 @@ Decoded decode_tiff(ByteSpan bytes, const DecodeOptions& options) {
   if (layout.by_library) {
     decode_by_library(tiff, layout, options.mode, image);
   } else {
-    RowWriter write(tiff, layout, options.mode);
+    RowWriter write(tiff, layout, options);
     Chunks(tiff, layout, options).each_row([&](int left, int y, int width, std::uint8_t* row) {
       write(row, width, image.row(y) + static_cast<std::size_t>(left) * image.channels());
     });

@@ -32,6 +32,8 @@ struct DecodeOptions {
   /// A JPEG that ends early is an error (as in Pillow); true fills the rest with grey instead. A cut file of
   /// another format is an error always.
   bool allow_truncated = false;
+  /// For masks: a palette's indices, as grey, instead of its colours, and grey of fewer than 8 bits unscaled.
+  bool raw_samples = false;
   /// Asked with the stored size (before EXIF turning): by which of 1, 2, 4, 8 a JPEG may be reduced while
   /// decoding. Empty: exact decoding. Other formats ignore it.
   std::function<int(Size)> reduction;

@@ -15,14 +15,18 @@ struct ImageBlockOptions {
   bool reduced_decoding = true;
 };
 
-/// Opens a path or encoded bytes; a picture that is open already is brought to the colour mode.
+/// Opens a path (text out of a table is one too) or encoded bytes; a picture that is open already is brought
+/// to the colour mode.
 class OpenImage {
  public:
   static constexpr const char* name = "OpenImage";
   explicit OpenImage(ImageBlockOptions options = {}) : options_(options) {}
   Image encodes(const fs::path& path, const ItemContext& context) const;
+  Image encodes(const Category& path, const ItemContext& context) const;
+  Image encodes(const Text& path, const ItemContext& context) const;
   Image encodes(const Bytes& encoded, const ItemContext& context) const;
   Image encodes(const Image& image) const;
+  bool deterministic(Split) const { return true; }
   Json to_json() const;
   static OpenImage from_json(const Json& json);
 
