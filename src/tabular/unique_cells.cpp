@@ -1,0 +1,127 @@
+#include "tabular/unique_cells.hpp"
+
+#include <kindling/core/error.hpp>
+
+#include "data/arrow_table.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include <arrow/api.h>
+#include <arrow/compute/api_vector.h>
+
+namespace kindling::detail {
+
+namespace {
+
+TableCell cell_of(const arrow::Array& array, std::int64_t at) {
+  if (array.IsNull(at)) return {};
+  switch (array.type_id()) {
+    case arrow::Type::INT64:
+      return static_cast<const arrow::Int64Array&>(array).Value(at);
+    case arrow::Type::DOUBLE: {
+      const double value = static_cast<const arrow::DoubleArray&>(array).Value(at);
+      return std::isnan(value) ? TableCell() : TableCell(value);
+    }
+    case arrow::Type::BOOL:
+      return static_cast<const arrow::BooleanArray&>(array).Value(at);
+    case arrow::Type::STRING:
+      return static_cast<const arrow::StringArray&>(array).GetString(at);
+    default: {
+      auto scalar = array.GetScalar(at);
+      return scalar.ok() ? TableCell((*scalar)->ToString()) : TableCell();
+    }
+  }
+}
+
+/// Values of one type in their memory, with NaN (or the quiet twin) where they are missing.
+template <class Array, class Out>
+void copy_numbers(const arrow::Array& chunk, Out* out) {
+  const auto& array = static_cast<const Array&>(chunk);
+  const auto* values = array.raw_values();
+  for (std::int64_t i = 0; i < array.length(); ++i) out[i] = static_cast<Out>(values[i]);
+  if (array.null_count() == 0) return;
+  for (std::int64_t i = 0; i < array.length(); ++i) {
+    if (array.IsNull(i)) out[i] = std::numeric_limits<Out>::quiet_NaN();
+  }
+}
+
+bool fits_float(const arrow::ChunkedArray& column) {
+  for (const auto& chunk : column.chunks()) {
+    const auto& array = static_cast<const arrow::DoubleArray&>(*chunk);
+    for (std::int64_t i = 0; i < array.length(); ++i) {
+      const double value = std::abs(array.Value(i));
+      if (!array.IsNull(i) && std::isfinite(value) && value > std::numeric_limits<float>::max()) return false;
+    }
+  }
+  return true;
+}
+
+template <class Array, class Out>
+torch::Tensor numbers_of(const arrow::ChunkedArray& column, torch::ScalarType dtype) {
+  auto numbers = torch::empty({column.length()}, dtype);
+  Out* out = numbers.data_ptr<Out>();
+  for (const auto& chunk : column.chunks()) {
+    copy_numbers<Array>(*chunk, out);
+    out += chunk->length();
+  }
+  return numbers;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> UniqueCells::counts() const {
+  std::vector<std::int64_t> counts(cells.size());
+  const auto* place = places.const_data_ptr<std::int32_t>();
+  for (std::int64_t i = 0; i < places.numel(); ++i) {
+    if (place[i] >= 0) ++counts[static_cast<std::size_t>(place[i])];
+  }
+  return counts;
+}
+
+UniqueCells unique_cells(const Table& table, const std::string& name) {
+  const int column = table.column(name);
+  const auto& cells = table.data().table()->column(column);
+  UniqueCells unique{.type = table.type(column), .places = torch::full({table.n_rows()}, -1, torch::kInt32)};
+  if (cells->length() == 0) return unique;
+  const auto encoded = value_of(arrow::compute::DictionaryEncode(arrow::Datum(cells)), table.source()).chunked_array();
+  auto* place = unique.places.data_ptr<std::int32_t>();
+  // All chunks share one dictionary. A NaN among its values is a missing one.
+  const auto& last = static_cast<const arrow::DictionaryArray&>(*encoded->chunks().back());
+  std::vector<std::int32_t> place_of;
+  for (std::int64_t i = 0; i < last.dictionary()->length(); ++i) {
+    TableCell cell = cell_of(*last.dictionary(), i);
+    const bool missing = std::holds_alternative<std::monostate>(cell);
+    place_of.push_back(missing ? -1 : static_cast<std::int32_t>(unique.cells.size()));
+    if (!missing) unique.cells.push_back(std::move(cell));
+  }
+  for (const auto& chunk : encoded->chunks()) {
+    const auto& array = static_cast<const arrow::DictionaryArray&>(*chunk);
+    const auto& indices = static_cast<const arrow::Int32Array&>(*array.indices());
+    for (std::int64_t i = 0; i < indices.length(); ++i, ++place) {
+      if (!indices.IsNull(i)) *place = place_of[static_cast<std::size_t>(indices.Value(i))];
+    }
+  }
+  return unique;
+}
+
+torch::Tensor number_column(const Table& table, const std::string& name) {
+  const int column = table.column(name);
+  const auto& cells = *table.data().table()->column(column);
+  switch (cells.type()->id()) {
+    case arrow::Type::INT64:
+      // With missing ones pandas reads them as floats, which fastai shortens.
+      return cells.null_count() > 0 ? numbers_of<arrow::Int64Array, float>(cells, torch::kFloat32)
+                                    : numbers_of<arrow::Int64Array, double>(cells, torch::kFloat64);
+    case arrow::Type::DOUBLE:
+      return fits_float(cells) ? numbers_of<arrow::DoubleArray, float>(cells, torch::kFloat32)
+                               : numbers_of<arrow::DoubleArray, double>(cells, torch::kFloat64);
+    default:
+      break;
+  }
+  const std::vector<double> numbers = table.numbers(column);
+  return torch::tensor(at::ArrayRef<double>(numbers), torch::kFloat64);
+}
+
+}  // namespace kindling::detail
