@@ -1,3 +1,4 @@
+#include <kindling/core/error.hpp>
 #include <kindling/serve/predictor.hpp>
 #include <kindling/vision/learner.hpp>
 
@@ -15,6 +16,16 @@ namespace {
 
 /// Batches of this many items at most, whatever the caller gives: the bound on memory.
 constexpr std::size_t max_batch = 32;
+/// Of items that are encoded together, which are small.
+constexpr std::size_t max_rows = 4096;
+
+Values members_of(const Pipeline& pipeline, const Items& items) {
+  if (pipeline.encoder) return pipeline.encoder->encode(items, /*with_targets=*/false);
+  std::vector<Values> encoded;
+  for (std::size_t i = 0; i < items.size(); ++i)
+    encoded.push_back(pipeline.encode_item({items[i]}, {.split = Split::valid, .item = static_cast<std::int64_t>(i)}));
+  return collate(encoded);
+}
 
 }  // namespace
 
@@ -34,22 +45,29 @@ Prediction Predictor::predict_value(Value item) const {
 }
 
 std::vector<Prediction> Predictor::predict_batch(const Items& items) const {
+  const ExportedModel& m = state_->exported;
+  Items opened;
+  for (const Value& item : items) opened.push_back(opened_for_prediction(m.pipeline, item));
+  const auto outputs = this->outputs(opened);
+  std::vector<Prediction> predictions;
+  for (std::size_t i = 0; i < items.size(); ++i)
+    predictions.push_back(to_prediction(m.pipeline, m.loss_func, outputs[static_cast<std::int64_t>(i)], opened[i]));
+  return predictions;
+}
+
+torch::Tensor Predictor::outputs(const Items& items) const {
   c10::InferenceMode inference;
   const ExportedModel& m = state_->exported;
-  std::vector<Prediction> predictions;
-  for (std::size_t begin = 0; begin < items.size(); begin += max_batch) {
-    std::vector<Values> encoded;
-    for (std::size_t i = begin; i < std::min(items.size(), begin + max_batch); ++i) {
-      encoded.push_back(
-          m.pipeline.encode_item({items[i]}, {.split = Split::valid, .item = static_cast<std::int64_t>(i)}));
-    }
-    const Values batch = m.pipeline.encode_batch(collate(encoded), {.split = Split::valid}, torch::kCPU);
-    const auto outputs = m.loss_func.activation(state_->forward(to_batch(batch, m.pipeline.n_inp).x));
-    for (std::int64_t i = 0; i < outputs.size(0); ++i) {
-      predictions.push_back(to_prediction(m.pipeline, m.loss_func, outputs[i]));
-    }
+  const std::size_t most = m.pipeline.encoder ? max_rows : max_batch;
+  std::vector<torch::Tensor> outputs;
+  for (std::size_t begin = 0; begin < items.size(); begin += most) {
+    const auto end = std::min(items.size(), begin + most);
+    const Items lot(items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end));
+    const Values batch = m.pipeline.encode_batch(members_of(m.pipeline, lot), {.split = Split::valid}, torch::kCPU);
+    outputs.push_back(m.loss_func.activation(state_->forward(to_batch(batch, m.pipeline.n_inp).x)));
   }
-  return predictions;
+  if (outputs.empty()) throw Error(ErrorCode::usage, "there are no items to predict");
+  return torch::cat(outputs);
 }
 
 std::vector<std::string> Predictor::vocab() const {
@@ -57,6 +75,10 @@ std::vector<std::string> Predictor::vocab() const {
 }
 const Json& Predictor::manifest() const {
   return state_->exported.manifest;
+}
+
+const Pipeline& Predictor::pipeline() const {
+  return state_->exported.pipeline;
 }
 
 }  // namespace kindling

@@ -21,11 +21,16 @@ class Predictor {
   Prediction predict(const fs::path& path) const { return predict_value(path); }
   Prediction predict(const Bytes& encoded) const { return predict_value(encoded); }
   Prediction predict(const Image& image) const { return predict_value(image); }
+  /// A row of a table, whose columns are found by name.
+  Prediction predict(const Row& row) const { return predict_value(row); }
   /// Several as one batch, in order.
   std::vector<Prediction> predict_batch(const Items& items) const;
+  /// What the model says of each item as numbers alone: N x C probabilities, or values.
+  torch::Tensor outputs(const Items& items) const;
 
   std::vector<std::string> vocab() const;
   const Json& manifest() const;
+  const Pipeline& pipeline() const;
 
  private:
   Prediction predict_value(Value item) const;
