@@ -31,10 +31,14 @@ struct Command {
 };
 
 Command add_look(CLI::App& program);
+Command add_doctor(CLI::App& program);
 Command add_train(CLI::App& program);
+Command add_lr_find(CLI::App& program);
 Command add_predict(CLI::App& program);
 Command add_info(CLI::App& program);
 Command add_weights(CLI::App& program);
 Command add_models(CLI::App& program);
+Command add_collect(CLI::App& program);
+Command add_data(CLI::App& program);
 
 }  // namespace kindling::cli

@@ -1,36 +1,36 @@
 #pragma once
-/// Labels out of a CSV file of two columns: a photo's name and its label.
+/// Labels out of a table: a column of photos' names, and one of their labels.
 
 #include <kindling/core/files.hpp>
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 namespace kindling::cli {
 
-struct CsvRecord {
-  std::size_t line = 0;  ///< on which it begins, from 1
-  std::vector<std::string> fields;
-};
+/// What stands behind `csv:`: FILE, FILE:COLUMN or FILE:COLUMN:DELIMITER.
+struct CsvRule {
+  fs::path file;
+  std::string column;     ///< of the labels, a name or a place from 0; empty: the second of two
+  std::string delimiter;  ///< between several labels; empty: there is one
 
-/// Records of RFC 4180: quotes may enclose fields, `""` is a quote in one, lines end in LF or CRLF. Empty
-/// lines are left out. Throws `bad_data` naming `where` and the line.
-std::vector<CsvRecord> parse_csv(std::string_view text, const std::string& where);
+  /// A file's name may hold colons itself: the longest beginning that is a file is taken.
+  static CsvRule from(const std::string& text);
+};
 
 class CsvLabels {
  public:
-  /// Reads a file whose first line names the columns. Throws `bad_data` for rows that do not have two fields
-  /// and for a photo with two labels.
-  explicit CsvLabels(const fs::path& file);
+  /// Reads a table whose first line names the columns, the first of which holds names of photos. Throws
+  /// `bad_data` for what `read_table` refuses, for an empty cell, and for a photo with two different labels.
+  explicit CsvLabels(const CsvRule& rule);
 
-  /// The label of a photo below DATA: by its path, else its name, else its name without the extension.
-  std::optional<std::string> find(const fs::path& name) const;
+  /// The labels of a photo below DATA: by its path, else its name, else its name without the extension.
+  std::optional<std::vector<std::string>> find(const fs::path& name) const;
 
  private:
-  std::unordered_map<std::string, std::string> labels_;
+  std::unordered_map<std::string, std::vector<std::string>> labels_;
 };
 
 }  // namespace kindling::cli

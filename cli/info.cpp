@@ -78,6 +78,17 @@ void add_transforms(const Json& list, std::vector<std::vector<std::string>>& row
   }
 }
 
+/// Columns of a model of tables, and what is done with them.
+void add_columns(const Json& encoder, std::vector<std::vector<std::string>>& rows) {
+  const std::pair<const char*, const char*> parts[] = {{"cont_names", "numbers"}, {"table_cats", "classes of"}, {"y_names", "target"}};
+  for (const auto& [key, title] : parts) {
+    if (encoder.contains(key) && !encoder[key].empty()) rows.push_back({title, plain(encoder[key])});
+  }
+  std::vector<std::string> steps;
+  for (const Json& step : encoder.value("procs", Json::array())) steps.push_back(safe(step.value("name", "")));
+  if (!steps.empty()) rows.push_back({"steps", fmt::format("{}", fmt::join(steps, ", "))});
+}
+
 void show_model(const fs::path& path, const Json& manifest, const Contents& c) {
   const Json nothing = Json::object();
   const auto part = [&](const char* key) -> const Json& {
@@ -94,6 +105,7 @@ void show_model(const fs::path& path, const Json& manifest, const Contents& c) {
   const Json& pipeline = part("pipeline");
   if (pipeline.contains("blocks") && !pipeline["blocks"].empty())
     add_transforms(pipeline["blocks"][0], rows, "photos");
+  if (pipeline.contains("encoder")) add_columns(pipeline["encoder"], rows);
   for (const char* key : {"item_tfms", "batch_tfms"}) {
     if (pipeline.contains(key)) add_transforms(pipeline[key], rows, "photos");
   }

@@ -6,6 +6,7 @@
 #include "cli/csv_labels.hpp"
 
 #include <cctype>
+#include <memory>
 
 namespace kindling::cli {
 
@@ -43,9 +44,19 @@ LabelRule by_pattern(const std::string& pattern) {
           ""};
 }
 
-LabelRule by_csv(const fs::path& file) {
-  return {[labels = CsvLabels(file)](const PhotoFile& photo) { return labels.find(photo.name); },
-          "no label in " + file.filename().string()};
+LabelRule by_csv(const CsvRule& csv) {
+  const auto labels = std::make_shared<const CsvLabels>(csv);
+  const auto all = [labels](const PhotoFile& photo) { return labels->find(photo.name); };
+  LabelRule rule{[all](const PhotoFile& photo) -> Label {
+                   const auto found = all(photo);
+                   if (!found) return std::nullopt;
+                   std::string text;
+                   for (const std::string& label : *found) text += (text.empty() ? "" : ";") + label;
+                   return text;
+                 },
+                 "no label in " + csv.file.filename().string()};
+  if (!csv.delimiter.empty()) rule.labels = all;
+  return rule;
 }
 
 LabelRule name_case_of(const std::string& names) {
@@ -69,10 +80,15 @@ LabelRule label_rule(const std::string& text) {
   if (text == "name-case") return by_name_case("upper", "lower");
   if (kind == "name-case") return name_case_of(rest);
   if (kind == "regex" && !rest.empty()) return by_pattern(rest);
-  if (kind == "csv" && !rest.empty()) return by_csv(rest);
-  throw Error(ErrorCode::usage, "there is no such way to find labels", {{"--label", text}},
-              "one of parent, name-case, name-case:UPPER,LOWER, 'regex:PATTERN', csv:FILE" +
-                  did_you_mean(kind, {"parent", "name-case", "regex", "csv"}));
+  if (kind == "csv" && !rest.empty()) return by_csv(CsvRule::from(rest));
+  throw Error(
+      ErrorCode::usage, "there is no such way to find labels", {{"--label", text}},
+      "one of parent, name-case, name-case:UPPER,LOWER, 'regex:PATTERN', csv:FILE[:COLUMN[:DELIMITER]]" +
+          did_you_mean(kind, {"parent", "name-case", "regex", "csv"}));
+}
+
+bool gives_several_labels(const std::string& text) {
+  return text.starts_with("csv:") && !CsvRule::from(text.substr(4)).delimiter.empty();
 }
 
 }  // namespace kindling::cli

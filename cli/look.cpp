@@ -4,6 +4,7 @@
 #include <kindling/vision/codec.hpp>
 
 #include "cli/command.hpp"
+#include "cli/look_pictures.hpp"
 #include "cli/output.hpp"
 #include "cli/photo_set.hpp"
 
@@ -18,12 +19,15 @@ namespace kindling::cli {
 
 namespace {
 
-constexpr int cell_side = 224;
-
 struct LookOptions {
   CommonOptions common;
   DataFlags data;
   std::string split = "train";
+  std::string only_class;
+  bool each_class = false;
+  bool augment = false;
+  bool resize_methods = false;
+  int size = 224;
   int max_n = 9;
   std::string output = "look.png";
 };
@@ -45,44 +49,14 @@ Sizes measure(const PhotoSet& set, int threads) {
   return sizes;
 }
 
-/// Photos drawn at random, from each class in turn.
-std::vector<std::int64_t> choose(const PhotoSet& set, const LookOptions& o) {
-  const bool train = o.split == "train";
-  const auto& from = train ? set.splits.train : set.splits.valid;
-  if (from.empty()) {
-    throw Error(ErrorCode::bad_data, "there are no photos in this split", {{"--split", o.split}},
-                std::string("look at the other one with --split ") + (train ? "valid" : "train"));
-  }
-  CounterRng rng(o.common.seed);
-  std::map<std::string, std::vector<std::int64_t>> by_class;
-  for (std::int64_t at : permutation(static_cast<std::int64_t>(from.size()), rng))
-    by_class[set.photos[from[at]].label].push_back(from[at]);
-  std::vector<std::int64_t> chosen;
-  for (std::size_t round = 0; chosen.size() < static_cast<std::size_t>(o.max_n); ++round) {
-    const std::size_t before = chosen.size();
-    for (const auto& [label, photos] : by_class) {
-      if (round < photos.size() && chosen.size() < static_cast<std::size_t>(o.max_n))
-        chosen.push_back(photos[round]);
-    }
-    if (chosen.size() == before) break;
-  }
-  return chosen;
-}
-
-Picture contact_sheet(const PhotoSet& set, const LookOptions& o) {
-  // A cell's photo need not be decoded larger than twice the cell.
-  const auto reduction = [](Size size) {
-    int by = 1;
-    while (by < 8 && std::max(size.width, size.height) / (2 * by) >= 2 * cell_side) by *= 2;
-    return by;
-  };
-  std::vector<GridCell> cells;
-  for (std::int64_t i : choose(set, o)) {
-    const Photo& photo = set.photos[i];
-    cells.push_back(
-        {open_image(photo.path, {.exif_orientation = !o.data.no_exif, .reduction = reduction}), photo.label});
-  }
-  return draw_grid(cells, {.cell = cell_side});
+/// The picture that the flags ask for.
+Picture draw(const PhotoSet& set, const LookOptions& o) {
+  const SheetOptions sheet{.split = o.split,
+                           .only_class = o.only_class,
+                           .max_n = o.max_n,
+                           .seed = o.common.seed,
+                           .exif_orientation = !o.data.no_exif};
+  return o.each_class ? class_rows(set, sheet) : contact_sheet(set, sheet);
 }
 
 std::string class_table(const PhotoSet& set) {
@@ -94,6 +68,11 @@ std::string class_table(const PhotoSet& set) {
   rows.push_back({"total", std::to_string(set.splits.train.size()), std::to_string(set.splits.valid.size()),
                   std::to_string(set.photos.size())});
   return in_columns(rows, {false, true, true, true});
+}
+
+void show_in_terminal(const Picture& picture) {
+  if (const auto terminal = terminal_size())
+    put("\n" + picture.to_terminal(terminal->columns - 1, std::max(8, terminal->rows - 4)));
 }
 
 std::string in_words(Size size) {
@@ -109,8 +88,7 @@ void show(const PhotoSet& set, const Sizes& sizes, const Picture& sheet, const L
   put(fmt::format("\nsizes  {} to {}, median {}; {}\n", in_words(sizes.smallest), in_words(sizes.largest),
                   in_words(sizes.median), fmt::join(formats, ", ")));
   put(fmt::format("sheet  {}\n", safe(o.output)));
-  if (const auto terminal = terminal_size())
-    put("\n" + sheet.to_terminal(terminal->columns - 1, std::max(8, terminal->rows - 4)));
+  show_in_terminal(sheet);
 }
 
 Json to_json(const PhotoSet& set, const Sizes& sizes, const LookOptions& o) {
@@ -135,13 +113,37 @@ Json to_json(const PhotoSet& set, const Sizes& sizes, const LookOptions& o) {
           {"sheet", o.output}};
 }
 
+/// --augment and --resize-methods look at one photo: DATA itself, or the first photo of the folder.
+int look_at_photo(const LookOptions& o) {
+  fs::path photo = o.data.data;
+  if (fs::is_directory(photo)) {
+    const Paths photos = find_photos(photo);
+    if (photos.empty()) {
+      throw Error(ErrorCode::not_found, "there are no picture files", {{"path", photo}},
+                  "give a photo, or a folder of photos");
+    }
+    photo = photos[CounterRng(o.common.seed).integer(0, static_cast<std::int64_t>(photos.size()) - 1)];
+  }
+  const Picture picture = o.augment ? augmented(photo, o.size, o.max_n - 1, o.common.seed, !o.data.no_exif)
+                                    : resize_methods(photo, o.size, o.common.seed, !o.data.no_exif);
+  picture.save(o.output);
+  if (o.common.json) {
+    put_json({{"photo", photo.string()}, {"shows", o.augment ? "augment" : "resize-methods"}, {"sheet", o.output}});
+  } else if (!o.common.quiet) {
+    put(fmt::format("photo  {}\nsheet  {}\n", safe(photo.string()), safe(o.output)));
+    show_in_terminal(picture);
+  }
+  return 0;
+}
+
 int look(const LookOptions& o) {
   apply(o.common);
+  if (o.augment || o.resize_methods) return look_at_photo(o);
   // One object is all that --json prints here, so events are not passed on.
   const auto listener = o.common.json ? silent_listener() : make_listener(o.common);
   const PhotoSet set = read_photo_set(o.data, o.common, Purpose::look, listener);
   const Sizes sizes = measure(set, o.common.threads);
-  const Picture sheet = contact_sheet(set, o);
+  const Picture sheet = draw(set, o);
   sheet.save(o.output);
   if (o.common.json)
     put_json(to_json(set, sizes, o));
@@ -160,6 +162,15 @@ Command add_look(CLI::App& program) {
   app->add_option("--split", o->split, "the contact sheet's photos: train or valid (train)")
       ->check(CLI::IsMember({"train", "valid"}))
       ->type_name("SPLIT");
+  app->add_option("--class", o->only_class, "only photos of this class")->type_name("NAME");
+  app->add_flag("--each-class", o->each_class, "a row of photos for each class, --max-n in a row");
+  auto* augment = app->add_flag("--augment", o->augment,
+                                "one photo as training sees it in one epoch after another, augmented; DATA may be the photo");
+  app->add_flag("--resize-methods", o->resize_methods, "one photo brought to a square in every way that there is")
+      ->excludes(augment);
+  app->add_option("--size", o->size, "side of the square for these two (224)")
+      ->check(CLI::Range(8, 2048))
+      ->type_name("PIXELS");
   app->add_option("--max-n", o->max_n, "photos on the contact sheet (9)")
       ->check(CLI::Range(1, 400))
       ->type_name("N");
@@ -168,6 +179,8 @@ Command add_look(CLI::App& program) {
   app->footer(R"(Examples:
   kindling look photos/                       photos/cat/*.jpg, photos/dog/*.jpg …
   kindling look pets/ --label name-case:cat,dog -o pets.png
+  kindling look photos/ --each-class --max-n 6
+  kindling look photos/cat/tom.jpg --augment  what augmentation makes of it
   kindling look photos/ --json)");
   return {app, [o] { return look(*o); }};
 }

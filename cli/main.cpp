@@ -3,6 +3,8 @@
 
 #include "cli/command.hpp"
 #include "cli/output.hpp"
+#include "cli/table_set.hpp"
+#include "cli/table_task.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -33,6 +35,7 @@ constexpr const char* about = R"(kindling trains and uses models for your own ph
 
 constexpr const char* examples = R"(Examples:
   kindling look photos/                            what is in the folder? writes look.png
+  kindling doctor photos/                          is anything wrong with it?
   kindling train photos/ -o runs/first             one folder of photos for each class
   kindling predict runs/first/model.safetensors new/*.jpg
 
@@ -106,8 +109,19 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", "kindling " KINDLING_VERSION);
   program.footer(examples);
   program.require_subcommand(1);
-  const std::vector<Command> commands = {add_look(program), add_train(program),   add_predict(program),
-                                         add_info(program), add_weights(program), add_models(program)};
+  // What a command asks of a table is not what it asks of photos.
+  const bool table = names_a_table(argc, argv);
+  const std::vector<Command> commands = {add_collect(program),
+                                         add_data(program),
+                                         table ? add_look_table(program) : add_look(program),
+                                         add_doctor(program),
+                                         table ? add_train_table(program) : add_train(program),
+                                         add_lr_find(program),
+                                         add_interpret(program),
+                                         add_predict(program),
+                                         add_info(program),
+                                         add_weights(program),
+                                         add_models(program)};
   if (argc < 2) {
     put(program.help());
     return exit_code(ErrorCode::usage);

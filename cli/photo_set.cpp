@@ -48,9 +48,9 @@ class Sieve {
  public:
   Sieve(PhotoSet& set, Listener& listener) : set_(set), listener_(listener) {}
 
-  void leave_out(const std::string& name, std::string_view code, const std::string& reason) {
-    set_.excluded.push_back({name, std::string(code), reason});
-    listener_.event({{"event", "excluded"}, {"file", name}, {"code", code}, {"reason", reason}});
+  void leave_out(const Photo& photo, std::string_view code, const std::string& reason) {
+    set_.excluded.push_back({photo.name, std::string(code), reason, photo});
+    listener_.event({{"event", "excluded"}, {"file", photo.name}, {"code", code}, {"reason", reason}});
   }
 
   template <class Keep>
@@ -85,8 +85,10 @@ void check_label(const std::string& label, const PhotoFile& file) {
   }
 }
 
-void label_photos(PhotoSet& set, const std::vector<PhotoFile>& files, const DataFlags& flags, Sieve& sieve) {
+void label_photos(PhotoSet& set, const std::vector<PhotoFile>& files, const DataFlags& flags, Purpose purpose,
+                  Sieve& sieve) {
   const LabelRule rule = label_rule(flags.label);
+  set.several = static_cast<bool>(rule.labels);
   std::vector<const PhotoFile*> without;
   for (const PhotoFile& file : files) {
     const auto label = rule.label(file);
@@ -95,47 +97,71 @@ void label_photos(PhotoSet& set, const std::vector<PhotoFile>& files, const Data
       continue;
     }
     check_label(*label, file);
-    set.photos.push_back({file.path, file.name.generic_string(), *label});
+    set.photos.push_back({file.path, file.name.generic_string(), *label, {*label}});
+    if (rule.labels) set.photos.back().labels = *rule.labels(file);
   }
-  if (set.photos.empty() && flags.label == "parent") {
+  if (set.photos.empty() && flags.label == "parent" && purpose != Purpose::check) {
     throw Error(ErrorCode::bad_data, "the photos lie in no class folders, so nothing says what they show",
                 {{"path", set.root}, {"photos", files.size()}},
                 "put the photos of each class into a folder of its own, or tell the label from the name: "
                 "--label name-case or --label 'regex:^(.+)_[0-9]+'");
   }
   for (const PhotoFile* file : without)
-    sieve.leave_out(file->name.generic_string(), "no_label", rule.no_label);
+    sieve.leave_out({file->path, file->name.generic_string(), ""}, "no_label", rule.no_label);
+}
+
+/// Why photos cannot be decoded, by their path.
+std::map<fs::path, Error> broken_photos(const PhotoSet& set, const VerifyOptions& options) {
+  Paths paths;
+  for (const Photo& photo : set.photos) paths.push_back(photo.path);
+  std::map<fs::path, Error> broken;
+  for (const BrokenImage& image : verify_images(paths, options)) broken.emplace(image.path, image.error);
+  return broken;
+}
+
+/// The same, with what was seen of every photo kept in the set.
+std::map<fs::path, Error> examined_photos(PhotoSet& set, const VerifyOptions& options) {
+  std::vector<Photo*> photos;
+  for (Photo& photo : set.photos) photos.push_back(&photo);
+  for (Excluded& excluded : set.excluded) photos.push_back(&excluded.photo);
+  Paths paths;
+  for (const Photo* photo : photos) paths.push_back(photo->path);
+  auto facts = examine_images(paths, options);
+  std::map<fs::path, Error> broken;
+  for (std::size_t i = 0; i < photos.size(); ++i) {
+    if (facts[i].error) broken.emplace(paths[i], *facts[i].error);
+    photos[i]->facts = std::make_shared<const ImageFacts>(std::move(facts[i]));
+  }
+  return broken;
 }
 
 void leave_out_broken(PhotoSet& set, const DataFlags& flags, const CommonOptions& common, Sieve& sieve,
                       const std::shared_ptr<Listener>& listener) {
-  Paths paths;
-  for (const Photo& photo : set.photos) paths.push_back(photo.path);
-  const auto broken = verify_images(
-      paths,
-      {.threads = common.threads, .image = {.exif_orientation = !flags.no_exif}, .listener = listener});
-  std::set<fs::path> bad;
-  for (const BrokenImage& image : broken) {
-    bad.insert(image.path);
-    sieve.leave_out(image.path.lexically_relative(set.root).generic_string(), name_of(image.error.code()),
-                    image.error.message());
+  const VerifyOptions options{
+      .threads = common.threads, .image = {.exif_orientation = !flags.no_exif}, .listener = listener};
+  const auto broken = flags.examine ? examined_photos(set, options) : broken_photos(set, options);
+  for (const Photo& photo : set.photos) {
+    if (const auto found = broken.find(photo.path); found != broken.end())
+      sieve.leave_out(photo, name_of(found->second.code()), found->second.message());
   }
-  sieve.keep_photos([&](const Photo& photo) { return bad.count(photo.path) == 0; });
+  sieve.keep_photos([&](const Photo& photo) { return broken.count(photo.path) == 0; });
 }
 
 void leave_out_single(PhotoSet& set, Sieve& sieve) {
+  if (set.several) return;
   std::map<std::string, std::size_t> counts;
   for (const Photo& photo : set.photos) ++counts[photo.label];
   for (const Photo& photo : set.photos) {
     if (counts[photo.label] == 1)
-      sieve.leave_out(photo.name, "single", fmt::format("the only photo of the class '{}'", photo.label));
+      sieve.leave_out(photo, "single", fmt::format("the only photo of the class '{}'", photo.label));
   }
   sieve.keep_photos([&](const Photo& photo) { return counts[photo.label] > 1; });
 }
 
 void check_classes(const PhotoSet& set, Purpose purpose, Listener& listener) {
   const auto classes = set.classes();
-  if (classes.size() > 1) return;
+  // One label that a photo has or has not is something to tell.
+  if (classes.size() > 1 || (set.several && classes.size() == 1)) return;
   if (classes.empty()) {
     throw Error(ErrorCode::bad_data, "no photo can be used",
                 {{"path", set.root}, {"files left out", set.excluded.size()}},
@@ -158,9 +184,14 @@ Items items_of(const PhotoSet& set) {
 /// A class that chance put into validation alone could not be learnt: one photo of it goes over.
 void give_every_class_a_training_photo(PhotoSet& set, Listener& listener) {
   std::set<std::string> trained;
-  for (std::int64_t i : set.splits.train) trained.insert(set.photos[i].label);
+  const auto insert_new = [&trained](const Photo& photo) {
+    const std::size_t before = trained.size();
+    trained.insert(photo.labels.begin(), photo.labels.end());
+    return trained.size() > before;
+  };
+  for (std::int64_t i : set.splits.train) insert_new(set.photos[i]);
   std::erase_if(set.splits.valid, [&](std::int64_t i) {
-    if (!trained.insert(set.photos[i].label).second) return false;
+    if (!insert_new(set.photos[i])) return false;
     set.splits.train.push_back(i);
     listener.message(Level::info, fmt::format("{} goes over to the training photos, where its class had none",
                                               safe(set.photos[i].name)));
@@ -179,14 +210,18 @@ void split_by_folders(PhotoSet& set, const std::vector<std::string>& folders, Si
   const auto trains = [&](const Photo& photo) { return photo.name.starts_with(folders[0] + "/"); };
   std::set<std::string> trained;
   for (const Photo& photo : set.photos) {
-    if (trains(photo)) trained.insert(photo.label);
+    if (trains(photo)) trained.insert(photo.labels.begin(), photo.labels.end());
   }
+  const auto known = [&trained](const Photo& photo) {
+    return std::ranges::all_of(photo.labels,
+                               [&](const std::string& label) { return trained.count(label) != 0; });
+  };
   for (const Photo& photo : set.photos) {
-    if (trained.count(photo.label) == 0)
-      sieve.leave_out(photo.name, "no_training_photo",
+    if (!known(photo))
+      sieve.leave_out(photo, "no_training_photo",
                       fmt::format("its class '{}' has no photo in {}/", photo.label, folders[0]));
   }
-  sieve.keep_photos([&](const Photo& photo) { return trained.count(photo.label) != 0; });
+  sieve.keep_photos(known);
   for (std::size_t i = 0; i < set.photos.size(); ++i)
     (trains(set.photos[i]) ? set.splits.train : set.splits.valid).push_back(static_cast<std::int64_t>(i));
   set.split_rule = fmt::format("the folders {}/ and {}/", folders[0], folders[1]);
@@ -224,7 +259,9 @@ void add_data_flags(CLI::App& app, DataFlags& flags) {
   app.add_option("--label", flags.label,
                  "what a photo shows is said by: parent (its folder, the default); name-case or "
                  "name-case:CAT,DOG (first letter upper or lower); regex:PATTERN (first group, in the path "
-                 "below DATA); csv:FILE (file name, label)")
+                 "below DATA); csv:FILE (file name, label), csv:FILE:COLUMN, or csv:FILE:COLUMN:DELIMITER "
+                 "for several "
+                 "labels a photo")
       ->type_name("HOW");
   app.add_option("--valid-pct", flags.valid_pct,
                  "part of the photos, drawn at random, to validate on (0.2); without it folders train/ and "
@@ -245,14 +282,18 @@ Paths find_photos(const fs::path& folder, const std::vector<std::string>& folder
 
 std::vector<std::string> PhotoSet::classes() const {
   std::set<std::string> names;
-  for (const Photo& photo : photos) names.insert(photo.label);
+  for (const Photo& photo : photos) names.insert(photo.labels.begin(), photo.labels.end());
   return {names.begin(), names.end()};
 }
 
 std::map<std::string, std::pair<std::size_t, std::size_t>> PhotoSet::counts() const {
   std::map<std::string, std::pair<std::size_t, std::size_t>> counts;
-  for (std::int64_t i : splits.train) ++counts[photos[i].label].first;
-  for (std::int64_t i : splits.valid) ++counts[photos[i].label].second;
+  for (std::int64_t i : splits.train) {
+    for (const std::string& label : photos[i].labels) ++counts[label].first;
+  }
+  for (std::int64_t i : splits.valid) {
+    for (const std::string& label : photos[i].labels) ++counts[label].second;
+  }
   return counts;
 }
 
@@ -274,12 +315,14 @@ PhotoSet read_photo_set(const DataFlags& flags, const CommonOptions& common, Pur
   Sieve sieve(set, *listener);
   const auto folders = is_folder(set.root) ? split_folders(set.root) : std::vector<std::string>();
   const auto files = find_files(set.root, folders);
-  label_photos(set, files, flags, sieve);
+  label_photos(set, files, flags, purpose, sieve);
   leave_out_broken(set, flags, common, sieve, listener);
   leave_out_single(set, sieve);
   if (!folders.empty() && !flags.valid_pct) split_by_folders(set, folders, sieve);
-  tell_excluded(set, files.size(), flags.strict, *listener);
-  check_classes(set, purpose, *listener);
+  if (purpose != Purpose::check) {
+    tell_excluded(set, files.size(), flags.strict, *listener);
+    check_classes(set, purpose, *listener);
+  }
   if (folders.empty() || flags.valid_pct) split_at_random(set, flags, common, *listener);
   if (purpose == Purpose::train) check_split(set);
   return set;

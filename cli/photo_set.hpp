@@ -4,11 +4,12 @@
 
 #include <kindling/core/listener.hpp>
 #include <kindling/data/splitters.hpp>
-#include <kindling/vision/image_block.hpp>
+#include <kindling/vision/image_facts.hpp>
 
 #include "cli/command.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,14 +23,17 @@ struct DataFlags {
   std::optional<double> valid_pct;
   bool strict = false;
   bool no_exif = false;
+  bool examine = false;  ///< keep what is seen of each photo when it is opened (not a flag)
 };
 
 void add_data_flags(CLI::App& app, DataFlags& flags);
 
 struct Photo {
   fs::path path;
-  std::string name;  ///< below DATA, with forward slashes
-  std::string label;
+  std::string name;                      ///< below DATA, with forward slashes
+  std::string label;                     ///< several with semicolons between
+  std::vector<std::string> labels = {};  ///< one or several
+  std::shared_ptr<const ImageFacts> facts = nullptr;  ///< where the flags asked for them
 };
 
 /// A file that is not used.
@@ -37,6 +41,7 @@ struct Excluded {
   std::string name;
   std::string code;  ///< of the error, or "no_label", "single", "no_training_photo"
   std::string reason;
+  Photo photo;  ///< its label is empty where it has none
 };
 
 struct PhotoSet {
@@ -44,6 +49,7 @@ struct PhotoSet {
   std::vector<Photo> photos;  ///< sorted by path
   Splits splits;              ///< places in `photos`
   std::string split_rule;     ///< in words
+  bool several = false;       ///< photos have any number of labels
   std::vector<Excluded> excluded;
 
   std::vector<std::string> classes() const;
@@ -57,8 +63,9 @@ struct PhotoSet {
 /// Only below the sub-folders named, if any are.
 Paths find_photos(const fs::path& folder, const std::vector<std::string>& folders = {});
 
-/// What the photos are read for: looking goes on where there is nothing to learn, and says so.
-enum class Purpose { look, train };
+/// What the photos are read for: looking goes on where there is nothing to learn, and says so; a check goes
+/// on without a word, also where no photo can be used, for its report tells everything.
+enum class Purpose { look, train, check };
 
 /// Finds, labels, opens and splits. What must be left out is told to the listener as warnings and events;
 /// with `strict` it is an error. Throws `not_found` for a missing folder, `bad_data` where nothing can be

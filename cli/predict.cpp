@@ -1,10 +1,12 @@
 #include <kindling/core/thread_pool.hpp>
 #include <kindling/serve/predictor.hpp>
+#include <kindling/tabular.hpp>
 
 #include "cli/command.hpp"
 #include "cli/model_path.hpp"
 #include "cli/output.hpp"
 #include "cli/photo_set.hpp"
+#include "cli/table_task.hpp"
 #include "core/printable.hpp"
 
 #include <algorithm>
@@ -75,7 +77,9 @@ class Printer {
     const auto probs = probabilities(p);
     for (std::size_t c = 0; c < std::min(classes_.size(), probs.size()); ++c)
       by_class[classes_[c]] = probs[c];
-    put_json({{"file", file}, {"label", p.label}, {"index", p.index}, {"probs", std::move(by_class)}});
+    Json line = {{"file", file}, {"label", p.label}, {"index", p.index}, {"probs", std::move(by_class)}};
+    if (const auto* several = std::get_if<Categories>(&p.value)) line["labels"] = several->names;
+    put_json(line);
   }
 
   void print_csv(const std::string& file, const Prediction& p) const {
@@ -88,6 +92,7 @@ class Printer {
 
   std::string text_of(const Prediction& p) const {
     if (classes_.empty()) return p.label;
+    if (const auto* several = std::get_if<Categories>(&p.value)) return several_in_words(*several);
     const auto probs = probabilities(p);
     std::vector<std::size_t> order(std::min(classes_.size(), probs.size()));
     std::iota(order.begin(), order.end(), 0);
@@ -100,6 +105,13 @@ class Printer {
       parts.push_back(fmt::format("{}{} {:5.1f} %", name, space, 100 * probs[c]));
     }
     return fmt::format("{}", fmt::join(parts, "  "));
+  }
+
+  /// Of several labels those that the photo has.
+  static std::string several_in_words(const Categories& labels) {
+    std::vector<std::string> names;
+    for (const std::string& name : labels.names) names.push_back(safe(name));
+    return names.empty() ? "(no label)" : fmt::format("{}", fmt::join(names, "; "));
   }
 
   static std::string csv_field(const std::string& text) {
@@ -146,8 +158,9 @@ int predict(const PredictOptions& o) {
   if (o.csv && o.common.json)
     throw Error(ErrorCode::usage, "--csv and --json exclude each other", {}, "leave one of them out");
   const fs::path model = model_path(o.model);
-  const std::vector<std::string> files = expand(o.files);
   const Predictor predictor(model);
+  if (predictor.pipeline().encoder) return predict_tables(predictor, {o.files, o.common.json, o.csv});
+  const std::vector<std::string> files = expand(o.files);
   Printer printer(o, predictor.vocab());
   bool all_read = true;
   const auto print = [&](const std::string& file, const Answer& answer) {

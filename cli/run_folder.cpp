@@ -61,21 +61,49 @@ RunFolder::RunFolder(const fs::path& wanted, const fs::path& data) : path_(wante
   check_run_folder(wanted);
   if (!wanted.empty()) {
     make_folder(path_, made_);
-    return;
+  } else {
+    const std::string prefix = name_of_data(data) + "-";
+    int number = next_number(prefix);
+    do {
+      path_ = fs::path(all_runs) / fmt::format("{}{}", prefix, number++);
+    } while (!make_folder(path_, made_));
   }
-  const std::string prefix = name_of_data(data) + "-";
-  int number = next_number(prefix);
-  do {
-    path_ = fs::path(all_runs) / fmt::format("{}{}", prefix, number++);
-  } while (!make_folder(path_, made_));
+  lock_ = std::make_unique<RunLock>(path_);
+}
+
+RunFolder::RunFolder(const fs::path& existing) : path_(existing), kept_(true) {
+  (void)read_run(path_);
+  lock_ = std::make_unique<RunLock>(path_);
 }
 
 RunFolder::~RunFolder() {
+  lock_.reset();
   if (kept_) return;
   std::error_code ignored;
+  fs::remove(file(checkpoints_folder), ignored);
   for (const char* name : {run_file, history_file, events_file, model_file}) fs::remove(file(name), ignored);
   // Only empty folders go: whatever else lies there is not this run's.
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);
+}
+
+Json read_run(const fs::path& run) {
+  std::error_code ignored;
+  const fs::path path = run / run_file;
+  if (!fs::exists(path, ignored)) {
+    throw Error(ErrorCode::not_found, "there is no run here", {{"path", run}, {"expected", run_file}},
+                "name the folder that `kindling train` made");
+  }
+  Json record = parse_json(read_text(path), path.string());
+  if (!record.is_object() || record.value("format", Json()) != "kindling.run" || !record.contains("settings") ||
+      !record["settings"].is_object() || !record.contains("data") || !record["data"].is_object()) {
+    throw Error(ErrorCode::bad_data, "this run.json does not describe a run", {{"path", path}},
+                "name the folder that `kindling train` made");
+  }
+  return record;
+}
+
+void write_run(const fs::path& run, const Json& record) {
+  write_file(run / run_file, record.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 void EventLog::event(const Json& event) {
@@ -87,8 +115,24 @@ void EventLog::event(const Json& event) {
 }
 
 void EventLog::write_to(const fs::path& path) {
+  open(path, "we");
+}
+
+void EventLog::append_to(const fs::path& path) {
+  std::error_code missing;
+  if (fs::exists(path, missing)) {
+    // A kill may have cut the last line.
+    const std::string text = read_text(path);
+    const auto end = text.rfind('\n');
+    const std::uintmax_t whole = end == std::string::npos ? 0 : end + 1;
+    if (whole != text.size()) fs::resize_file(path, whole);
+  }
+  open(path, "ae");
+}
+
+void EventLog::open(const fs::path& path, const char* mode) {
   path_ = path;
-  file_.reset(std::fopen(path.c_str(), "we"));
+  file_.reset(std::fopen(path.c_str(), mode));
   if (!file_) throw system_error(errno, "write the file", path);
   for (const Json& event : waiting_) write(event);
   waiting_.clear();

@@ -1,18 +1,25 @@
 #include <kindling/core/interrupt.hpp>
 #include <kindling/nn/registry.hpp>
+#include <kindling/train/callback_tracker.hpp>
+#include <kindling/train/checkpoint.hpp>
 #include <kindling/vision.hpp>
 
 #include "cli/command.hpp"
+#include "cli/health.hpp"
+#include "cli/label_rule.hpp"
 #include "cli/output.hpp"
 #include "cli/photo_set.hpp"
 #include "cli/run_folder.hpp"
+#include "cli/train_settings.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 #include <unordered_map>
 
+#include <ATen/Context.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <torch/types.h>
@@ -23,33 +30,19 @@ namespace kindling::cli {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int usual_bs = 64;
 constexpr int least_steps = 4;
 constexpr int run_format_version = 1;
-
-struct TrainOptions {
-  CommonOptions common;
-  DataFlags data;
-  std::string run;
-  std::string arch = "efficientnet_lite0";
-  int epochs = 3;
-  int freeze_epochs = 1;
-  double lr = 2e-3;
-  std::optional<int> bs;
-  std::optional<int> size;
-  std::string resize = "crop";
-  std::optional<double> wd;
-  std::vector<std::string> metrics = {"error_rate"};
-  bool no_pretrained = false;
-  std::string weights;
-  bool exact_decoding = false;
-};
 
 /// What the flags come to once the data is known.
 struct Settings {
   int bs = 0;
   int size = 0;
   ResizeMethod resize = ResizeMethod::crop;
+  bool several = false;  ///< labels a photo
+  std::vector<std::string> metric_names;
   std::vector<Metric> metrics;
   ImageBlockOptions image;
   std::string weights;  ///< registry entry; empty: none
@@ -71,7 +64,10 @@ Settings settings_of(const TrainOptions& o) {
   Settings s{.size = o.size.value_or(info.size),
              .resize = resize_method_from(o.resize),
              .image = {.exif_orientation = !o.data.no_exif, .reduced_decoding = !o.exact_decoding}};
-  for (const std::string& name : o.metrics) s.metrics.push_back(metric_from_name(name));
+  s.several = gives_several_labels(o.data.label);
+  s.metric_names = o.metrics;
+  if (o.metrics.empty()) s.metric_names = {s.several ? "accuracy_multi" : "error_rate"};
+  for (const std::string& name : s.metric_names) s.metrics.push_back(metric_from_name(name));
   if (o.no_pretrained && !o.weights.empty()) {
     throw Error(ErrorCode::usage, "--weights and --no-pretrained exclude each other", {},
                 "leave one of them out");
@@ -104,21 +100,28 @@ int choose_bs(const TrainOptions& o, int photos, Listener& listener) {
   return bs;
 }
 
+Cache cache_of(const std::string& name) {
+  if (name == "off") return Cache::off;
+  if (name == "memory") return Cache::memory;
+  return name == "disk" ? Cache::disk : Cache::automatic;
+}
+
 DataLoaders make_loaders(const PhotoSet& set, const TrainOptions& o, const Settings& s) {
-  auto labels = std::make_shared<std::unordered_map<std::string, std::string>>();
+  auto labels = std::make_shared<std::unordered_map<std::string, Value>>();
   Items items;
   for (const Photo& photo : set.photos) {
-    labels->emplace(photo.path.string(), photo.label);
+    labels->emplace(photo.path.string(), s.several ? Value(Categories{photo.labels}) : Value(Category{photo.label}));
     items.emplace_back(photo.path);
   }
-  const DataBlock block({.blocks = {ImageBlock(s.image), CategoryBlock()},
+  const DataBlock block({.blocks = {ImageBlock(s.image), s.several ? MultiCategoryBlock() : CategoryBlock()},
                          .splitter = [splits = set.splits](const Items&) { return splits; },
                          .get_y = [labels](const fs::path& path) { return labels->at(path.string()); },
                          .item_tfms = {Resize(s.size, {.method = s.resize})}});
   return block.dataloaders(std::move(items), {.bs = s.bs,
                                               .num_workers = o.common.threads > 0 ? o.common.threads : -1,
                                               .seed = o.common.seed,
-                                              .device = torch::Device(o.common.device)});
+                                              .device = torch::Device(o.common.device),
+                                              .cache = cache_of(o.cache)});
 }
 
 Json data_json(const PhotoSet& set, const TrainOptions& o) {
@@ -131,32 +134,22 @@ Json data_json(const PhotoSet& set, const TrainOptions& o) {
           {"excluded", set.excluded.size()}};
 }
 
-Json settings_json(const TrainOptions& o, const Settings& s) {
-  Json json = {{"arch", o.arch},
-               {"epochs", o.epochs},
-               {"freeze_epochs", o.freeze_epochs},
-               {"lr", o.lr},
-               {"bs", s.bs},
-               {"size", s.size},
-               {"resize", o.resize},
-               {"wd", nullptr},
-               {"metrics", o.metrics},
-               {"label", o.data.label},
-               {"valid_pct", nullptr},
-               {"weights", s.weights},
-               {"exif_orientation", s.image.exif_orientation},
-               {"reduced_decoding", s.image.reduced_decoding},
-               {"threads", at::get_num_threads()},
-               {"device", o.common.device},
-               {"seed", o.common.seed}};
-  if (o.wd) json["wd"] = *o.wd;
-  if (o.data.valid_pct) json["valid_pct"] = *o.data.valid_pct;
+/// The flags, with what those come to that were left out.
+Json settings_json(const TrainSettings& flags, const Settings& s) {
+  Json json = flags.to_json();
+  json["bs"] = s.bs;
+  json["size"] = s.size;
+  json["metrics"] = s.metric_names;
+  json["weights"] = s.weights;
+  json["threads"] = at::get_num_threads();
   return json;
 }
 
 /// Everything that is needed to know what was done, and to do it again.
-Json run_json(const PhotoSet& set, const TrainOptions& o, const Settings& s, const Learner& learn) {
+Json run_json(const PhotoSet& set, const TrainOptions& o, Json settings, const Learner& learn) {
   Json data = data_json(set, o);
+  std::error_code ignored;
+  data["folder"] = fs::weakly_canonical(o.data.data, ignored).string();
   data["sha256"] = set.fingerprint();
   Json excluded = Json::array();
   for (const Excluded& e : set.excluded)
@@ -169,43 +162,67 @@ Json run_json(const PhotoSet& set, const TrainOptions& o, const Settings& s, con
           {"torch", TORCH_VERSION},
           {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
           {"status", "running"},
-          {"settings", settings_json(o, s)},
+          {"settings", std::move(settings)},
           {"data", std::move(data)},
           {"weights", learn.provenance}};
 }
 
-void write_json(const fs::path& path, const Json& json) {
-  write_file(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
-/// Losses and metrics of the last epoch. NaN where there was none.
-Json last_metrics(const Learner& learn) {
-  Json metrics = Json::object();
-  if (learn.recorder().history.empty()) return metrics;
-  const EpochRecord& last = learn.recorder().history.back();
-  metrics["train_loss"] = last.train_loss;
-  metrics["valid_loss"] = last.valid_loss;
-  for (std::size_t m = 0; m < last.metrics.size(); ++m)
-    metrics[learn.recorder().metric_names[m]] = last.metrics[m];
+/// Losses and metrics of an epoch.
+Json metrics_json(const Learner& learn, const EpochRecord& row) {
+  Json metrics = {{"train_loss", row.train_loss}, {"valid_loss", row.valid_loss}};
+  for (std::size_t m = 0; m < row.metrics.size(); ++m) metrics[learn.recorder().metric_names[m]] = row.metrics[m];
   return metrics;
 }
 
-/// Keeps the table on disk as it grows. From its first row on the run is worth keeping.
-struct SaveHistory {
+/// Keeps the table on disk as it grows. Once a batch was trained on the run is worth keeping.
+struct KeepRun {
   static constexpr int order = 65;  // after the recorder, 50
+  static constexpr bool fit_only = true;
+  static constexpr bool skip_lr_find = true;
   RunFolder* run;
-  void after_epoch(Learner& learn) const {
-    learn.recorder().save_csv(run->file(history_file));
-    run->keep();
+  void after_batch(Learner&) const { run->keep(); }
+  void after_epoch(Learner& learn) const { learn.recorder().save_csv(run->file(history_file)); }
+};
+
+/// Ends the fit when its time is up.
+struct StopAfter {
+  static constexpr int order = 95;
+  static constexpr bool run_valid = false;
+  static constexpr bool fit_only = true;
+  static constexpr bool skip_lr_find = true;
+  double minutes;
+  Clock::time_point start = Clock::now();
+  bool stopped = false;
+  void after_batch(Learner& learn) {
+    if (std::chrono::duration<double>(Clock::now() - start).count() < 60 * minutes) return;
+    stopped = true;
+    learn.interrupted = true;
+    throw CancelFit{};
   }
 };
 
-void fit(Learner& learn, const TrainOptions& o, RunFolder& run) {
-  const Callbacks cbs = {SaveHistory{&run}};
+/// A training with everything that watches over it.
+struct Watched {
+  std::shared_ptr<Checkpoints> checkpoints;
+  std::shared_ptr<StopAfter> stop_after;
+
+  Watched(Learner& learn, const TrainOptions& o, RunFolder& run) {
+    checkpoints = std::make_shared<Checkpoints>(CheckpointOptions{
+        .folder = run.file(checkpoints_folder), .every_minutes = o.checkpoint_minutes});
+    learn.add_cbs({StopOnNaN{}, KeepRun{&run}, Callback(checkpoints)});
+    if (o.patience) learn.add_cb(EarlyStoppingCallback({.patience = *o.patience}));
+    if (!o.max_minutes) return;
+    stop_after = std::make_shared<StopAfter>(StopAfter{.minutes = *o.max_minutes});
+    learn.add_cb(Callback(stop_after));
+  }
+  bool out_of_time() const { return stop_after && stop_after->stopped; }
+};
+
+void fit(Learner& learn, const TrainOptions& o) {
   if (o.no_pretrained)
-    learn.fit_one_cycle(o.epochs, o.lr, {.wd = o.wd, .cbs = cbs});
+    learn.fit_one_cycle(o.epochs, o.lr, {.wd = o.wd});
   else
-    learn.fine_tune(o.epochs, {.base_lr = o.lr, .freeze_epochs = o.freeze_epochs, .wd = o.wd, .cbs = cbs});
+    learn.fine_tune(o.epochs, {.base_lr = o.lr, .freeze_epochs = o.freeze_epochs, .wd = o.wd});
 }
 
 void tell_data(const PhotoSet& set, const TrainOptions& o, Listener& listener) {
@@ -218,9 +235,8 @@ void tell_data(const PhotoSet& set, const TrainOptions& o, Listener& listener) {
                   count_of(set.classes().size(), "class", "classes"), split_in_words(set)));
 }
 
-std::string result_line(const Learner& learn, const PhotoSet& set, double seconds) {
+std::string result_line(const Json& metrics, const PhotoSet& set, double seconds) {
   std::string text = fmt::format("trained in {}", format_duration(seconds));
-  const Json metrics = last_metrics(learn);
   if (metrics.contains("error_rate")) {
     const double rate = metrics["error_rate"].get<double>();
     const auto n = set.splits.valid.size();
@@ -230,89 +246,249 @@ std::string result_line(const Learner& learn, const PhotoSet& set, double second
   return text;
 }
 
-void tell_result(const Learner& learn, const PhotoSet& set, const RunFolder& run, const TrainOptions& o,
-                 double seconds, Listener& listener) {
+/// How a training ended.
+struct Outcome {
+  std::string status = "done";  ///< or "stopped" (its time was up), "interrupted"
+  Json metrics = Json::object();
+  double seconds = 0;
+  std::string bottleneck;  ///< what the last epoch waited for
+};
+
+void tell_result(const Outcome& outcome, const PhotoSet& set, const RunFolder& run, Listener& listener) {
   const std::string model = shell_word(run.file(model_file).string());
-  std::string text = learn.interrupted ? "stopped; what was learnt so far is saved\n"
-                                       : "\n" + result_line(learn, set, seconds) + "\n";
+  std::string text = "\n" + result_line(outcome.metrics, set, outcome.seconds) + "\n";
+  if (outcome.status != "done") {
+    text = fmt::format("{}; what was learnt so far is saved. To go on:\n  kindling train --resume {}\n",
+                       outcome.status == "stopped" ? "stopped, since the time is up" : "stopped",
+                       shell_word(run.path().string()));
+  }
+  if (!outcome.bottleneck.empty()) text += fmt::format("  {}\n", outcome.bottleneck);
   text +=
       fmt::format("  run    {}\n  model  {}\n\ntry it:\n  kindling predict {} PHOTO...\n  kindling info {}",
                   run.path().string(), run.file(model_file).string(), model, model);
   listener.message(Level::info, text);
-  listener.event({{"event", learn.interrupted ? "interrupted" : "done"},
-                  {"run", run.path().string()},
-                  {"model", run.file(model_file).string()},
-                  {"metrics", last_metrics(learn)},
-                  {"seconds", seconds}});
+  Json event = {{"event", outcome.status == "interrupted" ? "interrupted" : "done"},
+                {"run", run.path().string()},
+                {"model", run.file(model_file).string()},
+                {"metrics", outcome.metrics},
+                {"seconds", outcome.seconds},
+                {"bottleneck", outcome.bottleneck}};
+  if (outcome.status == "stopped") event["stopped"] = "max_minutes";
+  listener.event(event);
 }
 
-int train(const TrainOptions& o) {
-  const auto start = std::chrono::steady_clock::now();
+/// The epoch that --patience waits for a better one than.
+const EpochRecord& best_epoch(const Recorder& recorder) {
+  return *std::min_element(recorder.history.begin(), recorder.history.end(),
+                           [](const auto& a, const auto& b) { return a.valid_loss < b.valid_loss; });
+}
+
+Outcome outcome_of(Learner& learn, const TrainOptions& o, const Watched& watched, Listener& listener) {
+  Outcome outcome;
+  const auto& history = learn.recorder().history;
+  if (learn.interrupted) outcome.status = watched.out_of_time() ? "stopped" : "interrupted";
+  if (learn.train_seconds > 0) outcome.bottleneck = bottleneck(learn.loader_times, learn.train_seconds);
+  if (!history.empty()) outcome.metrics = metrics_json(learn, history.back());
+  if (outcome.status == "stopped") {
+    // The epoch was left in its middle: what the model can do now is said all the same.
+    EpochRecord now{.train_loss = learn.recorder().losses.empty() ? 0 : learn.recorder().losses.back()};
+    const auto values = learn.validate();
+    now.valid_loss = values.front();
+    now.metrics = {values.begin() + 1, values.end()};
+    outcome.metrics = metrics_json(learn, now);
+  }
+  if (outcome.status == "done" && o.patience && !history.empty()) {
+    const EpochRecord& best = best_epoch(learn.recorder());
+    if (best.epoch != history.back().epoch) {
+      load_weights(learn, read_training_state(watched.checkpoints->best_path()));
+      listener.message(Level::info, fmt::format("the model has the weights of epoch {}, the best of {}", best.epoch,
+                                                history.size()));
+    }
+    outcome.metrics = metrics_json(learn, best);
+  }
+  return outcome;
+}
+
+Json failure_json(const std::exception& e) {
+  if (const auto* error = dynamic_cast<const Error*>(&e)) return error_json(*error);
+  const std::string_view text = e.what();
+  return {{"code", name_of(ErrorCode::internal)}, {"message", text.substr(0, text.find('\n'))}};
+}
+
+/// What the run's files say when it fails. The failure itself goes on.
+void note_failure(const RunFolder& run, Json record, const std::exception& e, Listener& listener) {
+  try {
+    record["status"] = "failed";
+    record["error"] = failure_json(e);
+    listener.event({{"event", "failed"}, {"run", run.path().string()}, {"error", record["error"]}});
+    write_run(run.path(), record);
+  } catch (const std::exception&) {
+    // The disk may be full: the error at hand is the one to be shown.
+  }
+}
+
+/// The same bits each time: on a CPU that is so already for one number of threads.
+void choose_kernels(const TrainOptions& o) {
+  if (!o.reproducible) return;
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setBenchmarkCuDNN(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+}
+
+/// Settings and data of the run that this one goes on with or repeats.
+void take_from(const fs::path& other, TrainOptions& o, TrainSettings& flags) {
+  const Json record = read_run(other);
+  flags.take(record.at("settings"));
+  if (!o.data.data.empty()) return;
+  std::error_code ignored;
+  const std::string said = record["data"].value("path", ""), folder = record["data"].value("folder", said);
+  o.data.data = fs::exists(said, ignored) || folder.empty() ? said : folder;
+}
+
+void check_flags(const TrainOptions& o, const TrainSettings& flags) {
+  if (!o.resume.empty() && !o.like.empty())
+    throw Error(ErrorCode::usage, "--resume and --like exclude each other", {}, "leave one of them out");
+  if (o.resume.empty() && o.like.empty() && o.data.data.empty())
+    throw Error(ErrorCode::usage, "DATA is required", {}, "kindling train --help");
+  if (o.resume.empty()) return;
+  flags.demand_none_given();
+  if (!o.data.data.empty() || !o.run.empty())
+    throw Error(ErrorCode::usage, "a run that goes on keeps its data and its folder", {},
+                "kindling train --resume RUN, without DATA and -o");
+}
+
+/// A run that goes on must see the photos that it began with.
+void check_same_data(const Json& before, const PhotoSet& set) {
+  const std::string was = before["data"].value("sha256", ""), is = set.fingerprint();
+  if (was == is) return;
+  throw Error(ErrorCode::bad_data, "the photos are not those that the run began with",
+              {{"path", set.root}, {"photos then", before["data"].value("photos", std::size_t{0})},
+               {"photos now", set.photos.size()}},
+              "begin a new run from this one's settings: kindling train --like RUN");
+}
+
+/// Tells from where the run goes on. Without a checkpoint it begins again, as it began.
+void go_on(Learner& learn, const RunFolder& run, Listener& listener) {
+  auto found = last_checkpoint(run.file(checkpoints_folder));
+  if (!found) {
+    listener.message(Level::info, "the run was stopped before its first checkpoint: it begins again");
+    listener.event({{"event", "resume"}, {"run", run.path().string()}, {"steps", 0}});
+    return;
+  }
+  for (const Error& e : found->damaged)
+    listener.message(Level::warning, fmt::format("{}: {}; an older one is used", e.fact("path"), e.message()));
+  const TrainingPosition& at = found->state.position;
+  listener.message(Level::info, fmt::format("going on from {}: epoch {}, batch {}", found->path.string(), at.epoch,
+                                            at.batch));
+  listener.event({{"event", "resume"},
+                  {"run", run.path().string()},
+                  {"checkpoint", found->path.string()},
+                  {"fit", at.fit},
+                  {"epoch", at.epoch},
+                  {"batch", at.batch},
+                  {"steps", at.steps}});
+  learn.resume(std::move(found->state));
+}
+
+/// What a kill left half-written.
+void remove_leftovers(const RunFolder& run) {
+  for (const fs::path& folder : {run.path(), run.file(checkpoints_folder)}) {
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(folder, none)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(".kindling-") && name.ends_with(".tmp")) fs::remove(entry.path(), none);
+    }
+  }
+}
+
+/// Fits, and leaves the run's files as its end wants them.
+Outcome train_watched(Learner& learn, const TrainOptions& o, RunFolder& run, Json& record, Clock::time_point start,
+                      Listener& listener) {
+  const double before = record.value("seconds", 0.0);
+  const Watched watched(learn, o, run);
+  if (!o.resume.empty()) go_on(learn, run, listener);
+  fit(learn, o);
+  watched.checkpoints->wait();
+  learn.recorder().save_csv(run.file(history_file));
+  Outcome outcome = outcome_of(learn, o, watched, listener);
+  learn.export_to(run.file(model_file));
+  run.keep();
+  outcome.seconds = before + std::chrono::duration<double>(Clock::now() - start).count();
+  record["status"] = outcome.status;
+  record["metrics"] = outcome.metrics;
+  record["seconds"] = outcome.seconds;
+  write_run(run.path(), record);
+  return outcome;
+}
+
+std::unique_ptr<RunFolder> open_run(const TrainOptions& o) {
+  return o.resume.empty() ? std::make_unique<RunFolder>(o.run, o.data.data) : std::make_unique<RunFolder>(o.resume);
+}
+
+/// A run that has ended needs nothing more.
+bool has_ended(const RunFolder& run, Listener& listener) {
+  const Json record = read_run(run.path());
+  if (record.value("status", "") != "done") return false;
+  listener.message(Level::info, fmt::format("this run has ended: its model is {}", run.file(model_file).string()));
+  listener.event({{"event", "done"},
+                  {"run", run.path().string()},
+                  {"model", run.file(model_file).string()},
+                  {"metrics", record.value("metrics", Json::object())},
+                  {"seconds", record.value("seconds", 0.0)}});
+  return true;
+}
+
+int train(TrainOptions& o, TrainSettings& flags) {
+  const auto start = Clock::now();
   install_interrupt_handler();
+  check_flags(o, flags);
+  std::unique_ptr<RunFolder> run;
+  if (!o.resume.empty()) run = open_run(o);
+  if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty()) take_from(other, o, flags);
   apply(o.common);
-  check_run_folder(o.run);
+  choose_kernels(o);
   const auto listener = std::make_shared<EventLog>(make_listener(o.common));
+  if (run && has_ended(*run, *listener)) return 0;
+  if (!run) check_run_folder(o.run);
   Settings settings = settings_of(o);
   fetch_weights(settings, listener);
   torch::manual_seed(o.common.seed);
-  const PhotoSet set = read_photo_set(o.data, o.common, Purpose::train, listener);
+  DataFlags data = o.data;
+  data.examine = !o.no_doctor;
+  const PhotoSet set = read_photo_set(data, o.common, Purpose::train, listener);
+  if (run) check_same_data(read_run(run->path()), set);
   tell_data(set, o, *listener);
+  if (!o.no_doctor) tell_health(set, o.data, o.common, listener);
   settings.bs = choose_bs(o, static_cast<int>(set.splits.train.size()), *listener);
   Learner learn = vision_learner(make_loaders(set, o, settings), o.arch,
                                  {.metrics = settings.metrics,
                                   .pretrained = !o.no_pretrained,
                                   .weights = settings.weights,
                                   .listener = listener});
-  RunFolder run(o.run, o.data.data);
-  Json record = run_json(set, o, settings, learn);
-  write_json(run.file(run_file), record);
-  listener->write_to(run.file(events_file));
-  listener->event({{"event", "train"}, {"run", run.path().string()}, {"settings", record["settings"]}});
-  fit(learn, o, run);
-  learn.recorder().save_csv(run.file(history_file));
-  learn.export_to(run.file(model_file));
-  run.keep();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  record["status"] = learn.interrupted ? "interrupted" : "done";
-  record["metrics"] = last_metrics(learn);
-  record["seconds"] = seconds;
-  write_json(run.file(run_file), record);
-  tell_result(learn, set, run, o, seconds, *listener);
-  return learn.interrupted ? exit_code(ErrorCode::interrupted) : 0;
-}
-
-void add_train_flags(CLI::App& app, TrainOptions& o) {
-  app.add_option("-o,--output", o.run, "folder of the run (runs/<name of DATA>-<n>)")->type_name("RUN");
-  app.add_option("--arch", o.arch, "the model, one of `kindling models` (efficientnet_lite0)")
-      ->type_name("NAME");
-  app.add_option("--epochs", o.epochs, "epochs over all layers (3)")
-      ->check(CLI::Range(1, 100000))
-      ->type_name("N");
-  app.add_option("--freeze-epochs", o.freeze_epochs, "epochs of the new head alone before them (1)")
-      ->check(CLI::Range(0, 100000))
-      ->type_name("N");
-  app.add_option("--lr", o.lr, "base learning rate (0.002)")->check(CLI::PositiveNumber)->type_name("RATE");
-  app.add_option("--bs", o.bs, "photos in a batch (64, fewer for a small data set)")
-      ->check(CLI::Range(2, 100000))
-      ->type_name("N");
-  app.add_option("--size", o.size, "side of the square that photos are brought to (what the model is for)")
-      ->check(CLI::Range(32, 4096))
-      ->type_name("PIXELS");
-  app.add_option("--resize", o.resize, "how: crop, pad or squish (crop)")
-      ->check(CLI::IsMember({"crop", "pad", "squish"}))
-      ->type_name("HOW");
-  app.add_option("--wd", o.wd, "weight decay (0.01)")->check(CLI::NonNegativeNumber)->type_name("RATE");
-  app.add_option("--metrics", o.metrics,
-                 "columns of the table: error_rate, accuracy, top_k_accuracy (error_rate)")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("NAMES");
-  app.add_option("--weights", o.weights,
-                 "pretrained weights, one of `kindling weights list` (the model's own)")
-      ->type_name("NAME");
-  app.add_flag("--no-pretrained", o.no_pretrained,
-               "begin with random weights; all layers train from the start");
-  app.add_flag("--exact-decoding", o.exact_decoding, "decode every pixel of large JPEGs (as fastai; slower)");
+  Json record = run_json(set, o, settings_json(flags, settings), learn);
+  if (run) {
+    remove_leftovers(*run);
+    record = read_run(run->path());
+    record["status"] = "running";
+    record["resumed"] = record.value("resumed", 0) + 1;
+    record.erase("error");
+    listener->append_to(run->file(events_file));
+  } else {
+    run = open_run(o);
+    listener->write_to(run->file(events_file));
+  }
+  write_run(run->path(), record);
+  listener->event({{"event", "train"}, {"run", run->path().string()}, {"settings", record["settings"]}});
+  try {
+    const Outcome outcome = train_watched(learn, o, *run, record, start, *listener);
+    tell_result(outcome, set, *run, *listener);
+    return outcome.status == "interrupted" ? exit_code(ErrorCode::interrupted) : 0;
+  } catch (const std::exception& e) {
+    note_failure(*run, std::move(record), e, *listener);
+    throw;
+  }
 }
 
 }  // namespace
@@ -320,17 +496,17 @@ void add_train_flags(CLI::App& app, TrainOptions& o) {
 Command add_train(CLI::App& program) {
   auto o = std::make_shared<TrainOptions>();
   CLI::App* app = program.add_subcommand("train", "Fit a model to a folder of photos");
-  add_data_flags(*app, o->data);
-  add_train_flags(*app, *o);
-  add_common_options(*app, o->common);
+  auto flags = std::make_shared<TrainSettings>(*app, *o);
   app->footer(R"(Every file is opened first; those that cannot be read are named and left out. Ctrl-C ends
-the training at the next batch and keeps what was learnt.
+the training at the next batch and keeps what was learnt; --resume goes on from there, and after a crash.
 
 Examples:
   kindling train photos/                                photos/cat/*.jpg, photos/dog/*.jpg …
   kindling train pets/ --label name-case:cat,dog --size 192 --bs 32
-  kindling train photos/ --arch resnet34 --epochs 5 --metrics error_rate,accuracy -o runs/second)");
-  return {app, [o] { return train(*o); }};
+  kindling train photos/ --arch resnet34 --epochs 5 --metrics error_rate,accuracy -o runs/second
+  kindling train --resume runs/second                   after Ctrl-C, a crash or a power cut
+  kindling train --like runs/second --epochs 10         the same again, but longer)");
+  return {app, [o, flags] { return train(*o, *flags); }};
 }
 
 }  // namespace kindling::cli

@@ -100,7 +100,7 @@ TEST_F(BadInput, ACsvOfLabelsWithAWrongLineNamesTheLine) {
   write_file(in("labels.csv"), std::string_view("file,label\na.jpg,cat\nb.jpg,dog,x\n"));
   const Result r = run(quick({"--label", "csv:labels.csv"}));
   EXPECT_EQ(r.code, 3);
-  EXPECT_THAT(r.err, HasSubstr("does not have two fields"));
+  EXPECT_THAT(r.err, HasSubstr("a row of the table has 3 where the first has 2 fields"));
   EXPECT_THAT(r.err, HasSubstr("line: 3"));
 }
 

@@ -55,7 +55,7 @@ class Program : public testing::Test {
     if (child != 0) return child;
     if (::chdir(folder_.c_str()) != 0) ::_exit(126);
     ::setenv("KINDLING_HOME", in(".home").c_str(), 1);
-    ::setenv("KINDLING_OFFLINE", "1", 1);
+    ::setenv("KINDLING_OFFLINE", online_ ? "0" : "1", 1);
     ::unsetenv("KINDLING_MIRROR");
     redirect(".out", STDOUT_FILENO);
     redirect(".err", STDERR_FILENO);
@@ -88,6 +88,9 @@ class Program : public testing::Test {
     }
     return in(name);
   }
+
+  /// For tests with a server of their own.
+  bool online_ = false;
 
   static fs::path repository() { return KINDLING_SOURCE_DIR; }
 

@@ -150,14 +150,37 @@ TEST_F(Train, LabelsComeFromNamesPatternsAndCsv) {
   EXPECT_THAT(classes("regex:^([A-Za-z])"), testing::Contains("A"));
 }
 
+TEST_F(Train, SeveralLabelsAPhotoComeFromAColumnWithADelimiter) {
+  make_photos("photos", 5);
+  std::string csv = "file,size,tags\n";
+  int i = 0;
+  for (const char* label : {"cat", "dog"}) {
+    for (const auto& entry : fs::directory_iterator(in("photos") / label)) {
+      const std::string tags = i % 2 ? std::string(label) + " furry" : label;
+      csv += fmt::format("{}/{},{},{}\n", label, entry.path().filename().string(), i++, tags);
+    }
+  }
+  write_file(in("labels.csv"), csv);
+  const Result looked = run({"look", "photos", "--label", "csv:labels.csv:tags: ", "--json"});
+  ASSERT_EQ(looked.code, 0) << looked.err << looked.out;
+  std::vector<std::string> names;
+  const Json classes = looked.lines().at(0)["classes"];
+  for (const auto& [name, counts] : classes.items()) names.push_back(name);
+  EXPECT_THAT(names, ElementsAre("cat", "dog", "furry"));
+  const Result trained = run(quick({"--label", "csv:labels.csv:tags: ", "--json", "-o", "run"}));
+  ASSERT_EQ(trained.code, 0) << trained.err << trained.out;
+  const Result said = run({"predict", "run", "photos/cat", "--json"});
+  ASSERT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(said.lines().at(0)["probs"].size(), 3u);
+  EXPECT_TRUE(said.lines().at(0)["labels"].is_array());
+}
+
 TEST_F(Train, AFullDiskIsSaidAndNothingHalfWrittenStays) {
   make_photos("photos", 6);
-  // A limit on the size of files stands for the full disk: writing the model fails in the same way.
-  struct rlimit before {};
+  // A limit on the size of files stands for the full disk: the first checkpoint is too large for it.
+  struct rlimit before{};
   ::getrlimit(RLIMIT_FSIZE, &before);
-  const struct rlimit small {
-    64 << 10, before.rlim_max
-  };
+  const struct rlimit small{64 << 10, before.rlim_max};
   std::signal(SIGXFSZ, SIG_IGN);
   ::setrlimit(RLIMIT_FSIZE, &small);
   const pid_t child = start(quick({}));
@@ -167,11 +190,13 @@ TEST_F(Train, AFullDiskIsSaidAndNothingHalfWrittenStays) {
   EXPECT_EQ(r.code, 1);
   EXPECT_THAT(
       r.err,
-      HasSubstr("error: cannot write the file: File too large\n  path: runs/photos-1/model.safetensors"));
+      HasSubstr("error: cannot write the file: File too large\n  path: runs/photos-1/checkpoints/000001.safetensors"));
   std::vector<std::string> left;
   for (const auto& entry : fs::directory_iterator(in("runs/photos-1")))
     left.push_back(entry.path().filename());
-  EXPECT_THAT(left, testing::UnorderedElementsAre("events.jsonl", "history.csv", "run.json"));
+  EXPECT_THAT(left, testing::UnorderedElementsAre("checkpoints", "events.jsonl", "history.csv", "run.json"));
+  EXPECT_TRUE(fs::is_empty(in("runs/photos-1/checkpoints")));
+  EXPECT_EQ(parse_json(read_text(in("runs/photos-1/run.json")), "run.json").at("status"), "failed");
 }
 
 TEST_F(Train, CtrlCEndsAtTheNextBatchAndKeepsWhatWasLearnt) {

@@ -23,13 +23,17 @@ TEST_F(Usage, WithoutACommandHelpIsShownAndTheExitCodeIsTwo) {
 
 TEST_F(Usage, EveryCommandHasHelpWithAnExampleAndTheCommonFlags) {
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"look"},
+                                                                                       {"doctor"},
                                                                                        {"train"},
                                                                                        {"predict"},
                                                                                        {"info"},
                                                                                        {"weights", "list"},
                                                                                        {"weights", "get"},
                                                                                        {"weights", "add"},
-                                                                                       {"models"}}) {
+                                                                                       {"models"},
+                                                                                       {"collect"},
+                                                                                       {"data", "list"},
+                                                                                       {"data", "get"}}) {
     auto args = command;
     args.push_back("--help");
     const Result r = run(args);
