@@ -3,8 +3,11 @@
 #include <kindling/core/error.hpp>
 #include <kindling/vision/codec.hpp>
 
+#include "vision/jpeg_scan.hpp"
+
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <span>
 
 using namespace kindling;
@@ -16,6 +19,16 @@ void expect_only_errors(const Call& call) {
   try {
     call();
   } catch (const Error&) {
+  }
+}
+
+/// What the quick scan takes for a whole JPEG, the decoder reads without a complaint.
+void expect_scan_to_agree(std::span<const std::uint8_t> bytes) {
+  if (!detail::scan_jpeg(bytes)) return;
+  try {
+    if (!detail::decode_picture(bytes, {}).trouble.empty()) std::abort();
+  } catch (const Error&) {
+    std::abort();
   }
 }
 
@@ -33,5 +46,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                          .allow_truncated = true,
                          .reduction = [](Size stored) { return stored.width % 2 == 0 ? 2 : 8; }});
   });
+  expect_scan_to_agree(bytes);
   return 0;
 }
