@@ -81,21 +81,23 @@ int choose_bs(const LearnerFlags& flags, const PhotoSet& set, Listener& listener
   return bs;
 }
 
-DataLoaders photo_loaders(const PhotoSet& set, const LearnerSettings& s, int bs, const CommonOptions& common) {
-  auto labels = std::make_shared<std::unordered_map<std::string, std::string>>();
+DataLoaders photo_loaders(const PhotoSet& set, const LearnerSettings& s, int bs, const CommonOptions& common,
+                          Cache cache) {
+  auto labels = std::make_shared<std::unordered_map<std::string, Value>>();
   Items items;
   for (const Photo& photo : set.photos) {
-    labels->emplace(photo.path.string(), photo.label);
+    labels->emplace(photo.path.string(), set.several ? Value(Categories{photo.labels}) : Value(Category{photo.label}));
     items.emplace_back(photo.path);
   }
-  const DataBlock block({.blocks = {ImageBlock(s.image), CategoryBlock()},
+  const DataBlock block({.blocks = {ImageBlock(s.image), set.several ? MultiCategoryBlock() : CategoryBlock()},
                          .splitter = [splits = set.splits](const Items&) { return splits; },
                          .get_y = [labels](const fs::path& path) { return labels->at(path.string()); },
                          .item_tfms = {Resize(s.size, {.method = s.resize})}});
   return block.dataloaders(std::move(items), {.bs = bs,
                                               .num_workers = common.threads > 0 ? common.threads : -1,
                                               .seed = common.seed,
-                                              .device = torch::Device(common.device)});
+                                              .device = torch::Device(common.device),
+                                              .cache = cache});
 }
 
 }  // namespace kindling::cli

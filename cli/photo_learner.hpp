@@ -39,6 +39,8 @@ LearnerSettings learner_settings(const LearnerFlags& flags, bool exif, const std
 /// The batch that --bs names; left out 64, or fewer where the training photos would not fill a few of those.
 int choose_bs(const LearnerFlags& flags, const PhotoSet& set, Listener& listener);
 
-DataLoaders photo_loaders(const PhotoSet& set, const LearnerSettings& settings, int bs, const CommonOptions& common);
+/// With several labels a photo where the set has such.
+DataLoaders photo_loaders(const PhotoSet& set, const LearnerSettings& settings, int bs, const CommonOptions& common,
+                          Cache cache = Cache::automatic);
 
 }  // namespace kindling::cli

@@ -8,6 +8,7 @@
 #include "cli/health.hpp"
 #include "cli/label_rule.hpp"
 #include "cli/output.hpp"
+#include "cli/photo_learner.hpp"
 #include "cli/photo_set.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/train_settings.hpp"
@@ -32,96 +33,38 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int usual_bs = 64;
-constexpr int least_steps = 4;
 constexpr int run_format_version = 1;
 
 /// What the flags come to once the data is known.
-struct Settings {
+struct Settings : LearnerSettings {
   int bs = 0;
-  int size = 0;
-  ResizeMethod resize = ResizeMethod::crop;
-  bool several = false;  ///< labels a photo
   std::vector<std::string> metric_names;
   std::vector<Metric> metrics;
-  ImageBlockOptions image;
-  std::string weights;  ///< registry entry; empty: none
 };
 
-/// A name on the command line that is not known is wrong usage, not a missing file.
-template <class Find>
-auto named_on_command_line(Find find) {
-  try {
-    return find();
-  } catch (const Error& e) {
-    if (e.code() != ErrorCode::not_found) throw;
-    throw Error(ErrorCode::usage, e.message(), e.facts(), e.hint());
-  }
+LearnerFlags learner_flags(const TrainOptions& o) {
+  return {.arch = o.arch,
+          .bs = o.bs,
+          .size = o.size,
+          .resize = o.resize,
+          .no_pretrained = o.no_pretrained,
+          .weights = o.weights,
+          .exact_decoding = o.exact_decoding};
 }
 
-Settings settings_of(const TrainOptions& o) {
-  const ModelInfo info = named_on_command_line([&] { return model_info(o.arch); });
-  Settings s{.size = o.size.value_or(info.size),
-             .resize = resize_method_from(o.resize),
-             .image = {.exif_orientation = !o.data.no_exif, .reduced_decoding = !o.exact_decoding}};
-  s.several = gives_several_labels(o.data.label);
+Settings settings_of(const TrainOptions& o, const std::shared_ptr<Listener>& listener) {
+  Settings s;
   s.metric_names = o.metrics;
-  if (o.metrics.empty()) s.metric_names = {s.several ? "accuracy_multi" : "error_rate"};
+  if (o.metrics.empty()) s.metric_names = {gives_several_labels(o.data.label) ? "accuracy_multi" : "error_rate"};
   for (const std::string& name : s.metric_names) s.metrics.push_back(metric_from_name(name));
-  if (o.no_pretrained && !o.weights.empty()) {
-    throw Error(ErrorCode::usage, "--weights and --no-pretrained exclude each other", {},
-                "leave one of them out");
-  }
-  if (!o.no_pretrained) s.weights = o.weights.empty() ? info.weights : o.weights;
+  static_cast<LearnerSettings&>(s) = learner_settings(learner_flags(o), !o.data.no_exif, listener);
   return s;
-}
-
-/// Weights that must be fetched first are fetched before anything else, so that a training never fails after
-/// minutes of checking photos.
-void fetch_weights(const Settings& s, const std::shared_ptr<Listener>& listener) {
-  if (s.weights.empty()) return;
-  const PretrainedEntry& entry =
-      named_on_command_line([&]() -> const PretrainedEntry& { return find_pretrained(s.weights); });
-  if (!fs::exists(cached_weights_path(entry))) pretrained_weights(entry.name, listener);
-}
-
-/// The batch that --bs names; left out 64, or fewer where the training photos would not fill a few of those.
-int choose_bs(const TrainOptions& o, int photos, Listener& listener) {
-  if (o.bs) return *o.bs;
-  int bs = usual_bs;
-  while (bs > least_steps && photos / bs < least_steps) bs /= 2;
-  bs = std::min(bs, photos);
-  if (bs != usual_bs) {
-    listener.message(Level::info,
-                     fmt::format("batches of {}, since {} training photos make too few of {} (--bs "
-                                 "chooses another size)",
-                                 bs, photos, usual_bs));
-  }
-  return bs;
 }
 
 Cache cache_of(const std::string& name) {
   if (name == "off") return Cache::off;
   if (name == "memory") return Cache::memory;
   return name == "disk" ? Cache::disk : Cache::automatic;
-}
-
-DataLoaders make_loaders(const PhotoSet& set, const TrainOptions& o, const Settings& s) {
-  auto labels = std::make_shared<std::unordered_map<std::string, Value>>();
-  Items items;
-  for (const Photo& photo : set.photos) {
-    labels->emplace(photo.path.string(), s.several ? Value(Categories{photo.labels}) : Value(Category{photo.label}));
-    items.emplace_back(photo.path);
-  }
-  const DataBlock block({.blocks = {ImageBlock(s.image), s.several ? MultiCategoryBlock() : CategoryBlock()},
-                         .splitter = [splits = set.splits](const Items&) { return splits; },
-                         .get_y = [labels](const fs::path& path) { return labels->at(path.string()); },
-                         .item_tfms = {Resize(s.size, {.method = s.resize})}});
-  return block.dataloaders(std::move(items), {.bs = s.bs,
-                                              .num_workers = o.common.threads > 0 ? o.common.threads : -1,
-                                              .seed = o.common.seed,
-                                              .device = torch::Device(o.common.device),
-                                              .cache = cache_of(o.cache)});
 }
 
 Json data_json(const PhotoSet& set, const TrainOptions& o) {
@@ -452,8 +395,7 @@ int train(TrainOptions& o, TrainSettings& flags) {
   const auto listener = std::make_shared<EventLog>(make_listener(o.common));
   if (run && has_ended(*run, *listener)) return 0;
   if (!run) check_run_folder(o.run);
-  Settings settings = settings_of(o);
-  fetch_weights(settings, listener);
+  Settings settings = settings_of(o, listener);
   torch::manual_seed(o.common.seed);
   DataFlags data = o.data;
   data.examine = !o.no_doctor;
@@ -461,8 +403,8 @@ int train(TrainOptions& o, TrainSettings& flags) {
   if (run) check_same_data(read_run(run->path()), set);
   tell_data(set, o, *listener);
   if (!o.no_doctor) tell_health(set, o.data, o.common, listener);
-  settings.bs = choose_bs(o, static_cast<int>(set.splits.train.size()), *listener);
-  Learner learn = vision_learner(make_loaders(set, o, settings), o.arch,
+  settings.bs = choose_bs(learner_flags(o), set, *listener);
+  Learner learn = vision_learner(photo_loaders(set, settings, settings.bs, o.common, cache_of(o.cache)), o.arch,
                                  {.metrics = settings.metrics,
                                   .pretrained = !o.no_pretrained,
                                   .weights = settings.weights,

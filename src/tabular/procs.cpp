@@ -96,18 +96,6 @@ std::pair<torch::Tensor, std::int64_t> column_codes(const CategoryMap& classes, 
 constexpr std::pair<FillStrategy, const char*> strategy_names[] = {
     {FillStrategy::median, "median"}, {FillStrategy::constant, "constant"}, {FillStrategy::mode, "mode"}};
 
-Json map_to_json(const std::map<std::string, double>& map) {
-  Json json = Json::object();
-  for (const auto& [name, value] : map) json[name] = value;
-  return json;
-}
-
-std::map<std::string, double> map_from_json(const Json& json) {
-  std::map<std::string, double> map;
-  for (const auto& [name, value] : json.items()) map[name] = value.get<double>();
-  return map;
-}
-
 }  // namespace
 
 TabularProc::TabularProc(const Normalize&) : TabularProc(NormalizeConts{}) {}
@@ -256,9 +244,9 @@ Json FillMissing::to_json() const {
   return {{"fill_strategy", strategy},
           {"add_col", options_.add_col},
           {"fill_new", options_.fill_new},
-          {"na_dict", map_to_json(na_dict_)},
+          {"na_dict", Json(na_dict_)},
           {"columns", filled_},
-          {"fallback", map_to_json(fallback_)}};
+          {"fallback", Json(fallback_)}};
 }
 
 FillMissing FillMissing::from_json(const Json& json) {
@@ -266,9 +254,9 @@ FillMissing FillMissing::from_json(const Json& json) {
   for (const auto& [strategy, name] : strategy_names) {
     if (json.at("fill_strategy").get<std::string>() == name) proc.options_.fill_strategy = strategy;
   }
-  proc.na_dict_ = map_from_json(json.at("na_dict"));
+  proc.na_dict_ = json.at("na_dict").get<std::map<std::string, double>>();
   proc.filled_ = json.at("columns").get<std::vector<std::string>>();
-  proc.fallback_ = map_from_json(json.at("fallback"));
+  proc.fallback_ = json.at("fallback").get<std::map<std::string, double>>();
   return proc;
 }
 
@@ -300,13 +288,13 @@ void NormalizeConts::decodes(TabularFrame& frame) const {
 }
 
 Json NormalizeConts::to_json() const {
-  return {{"means", map_to_json(means_)}, {"stds", map_to_json(stds_)}};
+  return {{"means", Json(means_)}, {"stds", Json(stds_)}};
 }
 
 NormalizeConts NormalizeConts::from_json(const Json& json) {
   NormalizeConts proc;
-  proc.means_ = map_from_json(json.at("means"));
-  proc.stds_ = map_from_json(json.at("stds"));
+  proc.means_ = json.at("means").get<std::map<std::string, double>>();
+  proc.stds_ = json.at("stds").get<std::map<std::string, double>>();
   return proc;
 }
 

@@ -10,18 +10,6 @@ namespace {
 
 constexpr double bound = 3;
 
-Json map_to_json(const std::map<std::string, double>& map) {
-  Json json = Json::object();
-  for (const auto& [name, value] : map) json[name] = value;
-  return json;
-}
-
-std::map<std::string, double> map_from_json(const Json& json) {
-  std::map<std::string, double> map;
-  for (const auto& [name, value] : json.items()) map[name] = value.get<double>();
-  return map;
-}
-
 }  // namespace
 
 void RobustScale::setup(TabularFrame& frame, const torch::Tensor& train) {
@@ -65,13 +53,13 @@ void RobustScale::decodes(TabularFrame& frame) const {
 }
 
 Json RobustScale::to_json() const {
-  return {{"medians", map_to_json(medians_)}, {"factors", map_to_json(factors_)}};
+  return {{"medians", Json(medians_)}, {"factors", Json(factors_)}};
 }
 
 RobustScale RobustScale::from_json(const Json& json) {
   RobustScale proc;
-  proc.medians_ = map_from_json(json.at("medians"));
-  proc.factors_ = map_from_json(json.at("factors"));
+  proc.medians_ = json.at("medians").get<std::map<std::string, double>>();
+  proc.factors_ = json.at("factors").get<std::map<std::string, double>>();
   return proc;
 }
 

@@ -65,6 +65,11 @@ TEST(TrainGuide, Saves) {
   learn.save("stage-1");  // path/models/stage-1.safetensors: weights and optimizer
   learn.load("stage-1");
   //!
+  const auto saved = learn.get_preds().preds;
+  learn.fit(1, 1e-1);
+  EXPECT_FALSE(torch::equal(learn.get_preds().preds, saved));
+  learn.load("stage-1");
+  EXPECT_TRUE(torch::equal(learn.get_preds().preds, saved));
 }
 
 TEST(TrainGuide, Survives) {
