@@ -30,7 +30,7 @@ Json to_json(const DataUrl& entry) {
           {"url", entry.url}, {"here", is_there(path)}, {"path", path.string()}};
 }
 
-int list(const CommonOptions& common) {
+int list_data(const CommonOptions& common) {
   std::vector<std::vector<std::string>> rows = {{"name", "archive", "here", "about"}};
   for (const DataUrl& entry : detail::data_urls) {
     if (common.json) put_json(to_json(entry));
@@ -41,7 +41,7 @@ int list(const CommonOptions& common) {
   return 0;
 }
 
-int get(const DataOptions& o) {
+int get_data(const DataOptions& o) {
   install_interrupt_handler();
   const bool is_address = o.name.find("://") != std::string::npos;
   const DataUrl entry = is_address ? DataUrl{.url = o.name} : find_data_url(o.name);
@@ -76,7 +76,7 @@ Command add_data(CLI::App& program) {
   add_common_options(*get_app, o->common);
   get_app->footer("Examples:\n  kindling data get mnist_sample\n  kindling look \"$(kindling data get mnist_sample)\"");
 
-  return {app, [=] { return get_app->parsed() ? get(*o) : list(o->common); }};
+  return {app, [=] { return get_app->parsed() ? get_data(*o) : list_data(o->common); }};
 }
 
 }  // namespace kindling::cli

@@ -11,7 +11,7 @@ namespace kindling::cli {
 
 namespace {
 
-constexpr std::size_t most_named = 3;
+constexpr std::size_t most_examples = 3;
 /// Beyond it a training does not wait for photos that only look alike.
 constexpr std::size_t most_compared_before_training = 50000;
 
@@ -54,9 +54,9 @@ std::string name_below(const fs::path& root, const HealthItem& item) {
 
 std::string in_a_line(const HealthCase& c, const HealthReport& report, const fs::path& root) {
   std::string line;
-  for (std::size_t i = 0; i < std::min(c.items.size(), most_named); ++i)
+  for (std::size_t i = 0; i < std::min(c.items.size(), most_examples); ++i)
     line += (i == 0 ? "" : " = ") + safe(name_below(root, report.items[c.items[i]]));
-  if (c.items.size() > most_named) line += fmt::format(" and {} more", c.items.size() - most_named);
+  if (c.items.size() > most_examples) line += fmt::format(" and {} more", c.items.size() - most_examples);
   for (const std::string& label : c.labels)
     line += fmt::format("{}'{}'", line.empty() ? "" : ", ", safe(label));
   // That the copies are equal is what the finding says.

@@ -52,7 +52,7 @@ std::vector<Record> read_list(const fs::path& folder) {
   return records;
 }
 
-bool is_there(const fs::path& path) {
+bool is_taken(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(path, ignored));
 }
@@ -97,8 +97,8 @@ void remove_empty_folders(const fs::path& folder, fs::path place) {
 /// Empty when the file went back, else why it did not.
 std::string bring_back(const Record& record, const fs::path& folder) {
   const fs::path lies = folder / record.file;
-  if (!is_there(lies)) return is_there(record.from) ? "" : "it is not in the folder any more";
-  if (is_there(record.from)) return "another file lies where it came from";
+  if (!is_taken(lies)) return is_taken(record.from) ? "" : "it is not in the folder any more";
+  if (is_taken(record.from)) return "another file lies where it came from";
   try {
     move_one(lies, record.from);
   } catch (const Error& error) {
@@ -113,7 +113,7 @@ std::string bring_back(const Record& record, const fs::path& folder) {
 void move_files(const fs::path& root, const std::vector<Move>& moves, const fs::path& folder) {
   check_folder(root, folder);
   for (const Move& move : moves) {
-    if (is_there(folder / move.name)) {
+    if (is_taken(folder / move.name)) {
       throw Error(ErrorCode::bad_data, "a file of this name is in the folder already",
                   {{"path", folder / move.name}}, "choose another folder, or bring back what is in it");
     }
@@ -121,7 +121,7 @@ void move_files(const fs::path& root, const std::vector<Move>& moves, const fs::
   if (moves.empty()) return;
   fs::create_directories(folder);
   std::vector<Record> records;
-  if (is_there(folder / moved_list)) records = read_list(folder);
+  if (is_taken(folder / moved_list)) records = read_list(folder);
   const fs::path base = fs::absolute(root).lexically_normal();
   for (const Move& move : moves) {
     const Record record{move.name, (base / move.name).lexically_normal().generic_string(), move.reason};
@@ -133,14 +133,14 @@ void move_files(const fs::path& root, const std::vector<Move>& moves, const fs::
 }
 
 Undone undo_moves(const fs::path& folder) {
-  if (!is_there(folder / moved_list)) {
+  if (!is_taken(folder / moved_list)) {
     throw Error(ErrorCode::not_found, "there is no list of moved files in this folder",
                 {{"path", folder / moved_list}}, "give the folder that --move-to named");
   }
   Undone undone;
   std::vector<Record> left;
   for (const Record& record : read_list(folder)) {
-    const bool lay_here = is_there(folder / record.file);
+    const bool lay_here = is_taken(folder / record.file);
     const std::string why = bring_back(record, folder);
     if (why.empty()) {
       undone.back += lay_here ? 1 : 0;

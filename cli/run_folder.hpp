@@ -42,6 +42,7 @@ class RunFolder {
 };
 
 inline constexpr const char* run_file = "run.json";
+inline constexpr int run_format_version = 1;  ///< of run.json
 inline constexpr const char* history_file = "history.csv";
 inline constexpr const char* events_file = "events.jsonl";
 inline constexpr const char* model_file = "model.safetensors";

@@ -5,6 +5,7 @@
 #include "cli/run_folder.hpp"
 #include "cli/table_set.hpp"
 #include "cli/table_task.hpp"
+#include "core/seconds_since.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -20,7 +21,6 @@ namespace kindling::cli {
 
 namespace {
 
-constexpr int run_format_version = 1;
 
 struct TrainTableOptions {
   CommonOptions common;
@@ -39,7 +39,7 @@ struct TrainTableOptions {
   std::optional<int> folds;
 };
 
-struct Settings {
+struct TableSettings {
   bool tabm = true;
   int epochs = 0;
   double lr = 0;
@@ -47,8 +47,8 @@ struct Settings {
   std::vector<std::string> metrics;
 };
 
-Settings settings_of(const TrainTableOptions& o, const TableSet& set) {
-  Settings s{.tabm = o.arch == "tabm"};
+TableSettings settings_of(const TrainTableOptions& o, const TableSet& set) {
+  TableSettings s{.tabm = o.arch == "tabm"};
   s.epochs = o.epochs.value_or(s.tabm ? 8 : 5);
   s.lr = o.lr.value_or(s.tabm ? 3e-3 : 1e-2);
   s.bs = o.bs.value_or(s.tabm ? 256 : 64);
@@ -60,7 +60,7 @@ Settings settings_of(const TrainTableOptions& o, const TableSet& set) {
   return s;
 }
 
-TabularData make_data(const TableSet& set, const TrainTableOptions& o, const Settings& s, Listener& listener) {
+TabularData make_data(const TableSet& set, const TrainTableOptions& o, const TableSettings& s, Listener& listener) {
   TabularProcs procs = {Categorify(), FillMissing({.fill_new = true})};
   if (s.tabm)
     procs.push_back(RobustScale());
@@ -80,7 +80,7 @@ TabularData make_data(const TableSet& set, const TrainTableOptions& o, const Set
   return data;
 }
 
-LoaderOptions loader_options(const TrainTableOptions& o, const Settings& s) {
+LoaderOptions loader_options(const TrainTableOptions& o, const TableSettings& s) {
   return {.bs = s.bs,
           .val_bs = std::max(s.bs, 1024),
           .replacement = o.replacement,
@@ -88,7 +88,7 @@ LoaderOptions loader_options(const TrainTableOptions& o, const Settings& s) {
           .device = torch::Device(o.common.device)};
 }
 
-Learner make_learner(DataLoaders dls, const TrainTableOptions& o, const Settings& s, std::shared_ptr<Listener> listener) {
+Learner make_learner(DataLoaders dls, const TrainTableOptions& o, const TableSettings& s, std::shared_ptr<Listener> listener) {
   std::vector<Metric> metrics;
   for (const std::string& name : s.metrics) metrics.push_back(metric_from_name(name));
   if (s.tabm) {
@@ -168,7 +168,7 @@ Json final_metrics(Learner& learn) {
   return metrics;
 }
 
-Json run_json(const TableSet& set, const TrainTableOptions& o, const Settings& s) {
+Json run_json(const TableSet& set, const TrainTableOptions& o, const TableSettings& s) {
   const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   return {{"format", "kindling.run"},
           {"format_version", run_format_version},
@@ -202,7 +202,7 @@ void tell_result(const Json& metrics, const RunFolder& run, double seconds, bool
                   {"seconds", seconds}});
 }
 
-void fit(Learner& learn, const Settings& s, Listener& listener) {
+void fit(Learner& learn, const TableSettings& s, Listener& listener) {
   if (!s.tabm) return learn.fit_one_cycle(s.epochs, s.lr);
   const int best = fit_tabm(learn, s.epochs, s.lr);
   listener.message(Level::info, fmt::format("kept: epoch {}, with the lowest validation loss", best));
@@ -240,7 +240,7 @@ Json fold_metrics(const Folds& folds, const std::vector<std::string>& names, Lis
   return metrics;
 }
 
-Json train_in_folds(const TabularData& data, const TrainTableOptions& o, const Settings& s, RunFolder& run,
+Json train_in_folds(const TabularData& data, const TrainTableOptions& o, const TableSettings& s, RunFolder& run,
                     const std::shared_ptr<Listener>& listener) {
   std::vector<std::string> names;
   int number = 0;
@@ -260,7 +260,7 @@ Json train_in_folds(const TabularData& data, const TrainTableOptions& o, const S
 }
 
 /// One model on one split.
-Json train_once(Learner& learn, const Settings& s, RunFolder& run, Listener& listener) {
+Json train_once(Learner& learn, const TableSettings& s, RunFolder& run, Listener& listener) {
   learn.add_cb(KeepHistory{&run});
   fit(learn, s, listener);
   learn.recorder().save_csv(run.file(history_file));
@@ -278,7 +278,7 @@ int train(const TrainTableOptions& o) {
   const auto listener = std::make_shared<EventLog>(make_listener(o.common));
   torch::manual_seed(o.common.seed);
   const TableSet set = read_table_set(o.data, o.common, *listener);
-  const Settings settings = settings_of(o, set);
+  const TableSettings settings = settings_of(o, set);
   tell_data(set, o, *listener);
   const TabularData data = make_data(set, o, settings, *listener);
   const DataLoaders dls = data.dataloaders(loader_options(o, settings));
@@ -292,7 +292,7 @@ int train(const TrainTableOptions& o) {
   listener->event({{"event", "train"}, {"run", run.path().string()}, {"settings", record["settings"]}});
   const Json metrics = o.folds ? train_in_folds(data, o, settings, run, listener) : train_once(learn, settings, run, *listener);
   const bool interrupted = learn.interrupted;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = detail::seconds_since(start);
   record["status"] = interrupted ? "interrupted" : "done";
   record["metrics"] = metrics;
   record["seconds"] = seconds;

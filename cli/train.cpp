@@ -33,7 +33,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int run_format_version = 1;
 
 /// What the flags come to once the data is known.
 struct Settings : LearnerSettings {

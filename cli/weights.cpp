@@ -30,7 +30,7 @@ Json to_json(const PretrainedEntry& entry) {
           {"pypi", entry.pypi}, {"cached", is_cached(entry)}, {"path", cached_weights_path(entry).string()}};
 }
 
-int list(const CommonOptions& common) {
+int list_weights(const CommonOptions& common) {
   std::vector<std::vector<std::string>> rows = {{"name", "model", "size", "cached", "licence"}};
   for (const PretrainedEntry& entry : weights_registry()) {
     if (common.json) put_json(to_json(entry));
@@ -100,7 +100,7 @@ Command add_weights(CLI::App& program) {
   return {app, [=] {
             if (get_app->parsed()) return get(*o);
             if (add_app->parsed()) return add(*o);
-            return list(o->common);
+            return list_weights(o->common);
           }};
 }
 

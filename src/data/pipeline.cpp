@@ -7,6 +7,7 @@
 
 #include "data/boxes.hpp"
 #include "data/maker_registry.hpp"
+#include "core/seconds_since.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -245,7 +246,7 @@ class Timed {
  public:
   Timed(const Transform& t, StageTimes& times) : name_(t.name()), times_(times) {}
   ~Timed() {
-    times_[name_] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    times_[name_] += detail::seconds_since(start_);
   }
 
  private:

@@ -78,9 +78,9 @@ std::string failure(const std::string& step, const Error& e) {
 }
 
 /// Follows one training item and a batch through a pipeline, writing down what it sees.
-class Walk {
+class SummaryWalk {
  public:
-  Walk(const Datasets& datasets, int bs)
+  SummaryWalk(const Datasets& datasets, int bs)
       : pipeline_(datasets.pipeline()), train_(datasets.train()), bs_(bs) {}
 
   std::string text;
@@ -240,7 +240,7 @@ Summary DataBlock::summary(Items items, const SummaryOptions& options) const {
     Splits splits = split(items);
     text += fmt::format("Split: {} train, {} valid\n", splits.train.size(), splits.valid.size());
     Datasets datasets(std::move(items), options_.getters, std::move(splits), make_pipeline());
-    Walk walk(datasets, std::max(options.bs, 1));
+    SummaryWalk walk(datasets, std::max(options.bs, 1));
     const bool ok = walk.run();
     return Summary(text + walk.text, ok);
   } catch (const Error& e) {

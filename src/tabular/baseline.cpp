@@ -1,6 +1,8 @@
 #include <kindling/tabular/baseline.hpp>
 #include <kindling/tabular/data.hpp>
 
+#include "tabular/all_rows.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -22,15 +24,6 @@ struct Part {
   torch::Tensor x;  ///< one-hot classes, standardised numbers
   torch::Tensor y;
 };
-
-/// All of a loader's rows at once.
-Batch all_rows(const DataLoader& dl, std::int64_t most) {
-  DataLoaderOptions whole = dl.options();
-  whole.shuffle = whole.replacement = whole.drop_last = false;
-  whole.device = torch::kCPU;
-  whole.bs = static_cast<int>(std::min<std::int64_t>(most, dl.n()));
-  return dl.with(whole).one_batch();
-}
 
 torch::Tensor features(const Batch& batch, const TabularEncoder& encoder, const BaselineOptions& options) {
   std::vector<torch::Tensor> parts;
@@ -102,7 +95,7 @@ Baseline ridge(const Part& train, const Part& valid) {
 std::vector<Baseline> baselines(const DataLoaders& dls, const BaselineOptions& options) {
   const TabularEncoder& encoder = tabular_encoder(dls.pipeline());
   if (dls.valid().n() == 0 || encoder.target() == TargetKind::none) return {};
-  const Batch train_rows = all_rows(dls.train(), options.max_rows), valid_rows = all_rows(dls.valid(), dls.valid().n());
+  const Batch train_rows = detail::all_rows(dls.train(), options.max_rows), valid_rows = detail::all_rows(dls.valid(), dls.valid().n());
   Part train{features(train_rows, encoder, options), train_rows.y.front()};
   Part valid{features(valid_rows, encoder, options), valid_rows.y.front()};
   standardise(train, valid);

@@ -2,6 +2,7 @@
 #include <kindling/tabular/data.hpp>
 
 #include "tabular/unique_cells.hpp"
+#include "tabular/all_rows.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -18,14 +19,6 @@ namespace {
 constexpr std::int64_t n_ranges = 64;
 /// A table of fewer rows says nothing of identifiers and drift.
 constexpr std::int64_t least_rows = 30;
-
-Batch all_rows(const DataLoader& dl) {
-  DataLoaderOptions whole = dl.options();
-  whole.shuffle = whole.replacement = whole.drop_last = false;
-  whole.device = torch::kCPU;
-  whole.bs = static_cast<int>(dl.n());
-  return dl.with(whole).one_batch();
-}
 
 /// Which range of as many training rows a number is in.
 std::pair<torch::Tensor, torch::Tensor> ranges(const torch::Tensor& train, const torch::Tensor& valid) {
@@ -128,7 +121,7 @@ double kolmogorov_smirnov(const Table& train, const Table& test, const std::stri
 std::vector<LeakingColumn> leaking_columns(const DataLoaders& dls, const LeakOptions& options) {
   const TabularEncoder& encoder = tabular_encoder(dls.pipeline());
   if (dls.valid().n() == 0 || encoder.target() == TargetKind::none) return {};
-  const Batch train = all_rows(dls.train()), valid = all_rows(dls.valid());
+  const Batch train = detail::all_rows(dls.train()), valid = detail::all_rows(dls.valid());
   const bool classes = encoder.target() == TargetKind::category;
   torch::Tensor y = train.y.front(), valid_y = valid.y.front();
   if (y.dim() > 1) {

@@ -2,6 +2,8 @@
 #include <kindling/nn/weights.hpp>
 #include <kindling/tabular/tabm.hpp>
 
+#include "tabular/all_rows.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -21,14 +23,6 @@ Model create_tabm(const std::vector<std::int64_t>& cards, int n_cont, int out_sz
   model.spec = {{"kind", "tabm"},   {"cards", cards},     {"n_cont", n_cont},
                 {"out_sz", out_sz}, {"classes", classes}, {"config", to_json(config)}};
   return model;
-}
-
-Batch all_rows(const DataLoader& dl) {
-  DataLoaderOptions whole = dl.options();
-  whole.shuffle = whole.replacement = whole.drop_last = false;
-  whole.device = torch::kCPU;
-  whole.bs = static_cast<int>(std::max<std::int64_t>(dl.n(), 1));
-  return dl.with(whole).one_batch();
 }
 
 /// Keeps the weights of the epoch with the lowest validation loss.
@@ -110,7 +104,7 @@ LossFunction tabm_number_loss() {
 }
 
 void learn_from_rows(TabM& net, const DataLoaders& dls, const TabularEncoder& encoder) {
-  const Batch rows = all_rows(dls.train());
+  const Batch rows = detail::all_rows(dls.train());
   if (!encoder.cont_names().empty()) net.set_edges(rows.x.at(1));
   if (encoder.target() != TargetKind::number) return;
   auto y = rows.y.front();

@@ -1,4 +1,5 @@
 #include "train/builtin_callbacks.hpp"
+#include "core/seconds_since.hpp"
 
 #include <kindling/core/interrupt.hpp>
 
@@ -11,9 +12,7 @@ namespace kindling {
 
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+using detail::seconds_since;
 
 }  // namespace
 

@@ -13,9 +13,8 @@ namespace kindling {
 
 namespace {
 
-constexpr const char* manifest_key = "kindling";
-constexpr const char* format_name = "kindling.checkpoint";
-constexpr int format_version = 1;
+constexpr const char* checkpoint_format = "kindling.checkpoint";
+constexpr int checkpoint_version = 1;
 constexpr std::string_view ending = ".safetensors";
 
 Json position_to_json(const TrainingPosition& p) {
@@ -32,28 +31,28 @@ TrainingPosition position_from(const Json& json) {
           .steps = json.at("steps").get<std::int64_t>()};
 }
 
-Error damaged(const Error& e, const fs::path& path) {
+Error damaged_checkpoint(const Error& e, const fs::path& path) {
   Error error(ErrorCode::bad_model, "the checkpoint is damaged: " + e.message(), e.facts(),
               "go on from an older checkpoint, or begin anew");
   return error.with({"path", path});
 }
 
 /// The seal is checked before anything in the file is believed.
-Weights open_sealed(const fs::path& path) {
+Weights open_checkpoint(const fs::path& path) {
   const MappedFile file(path);
   try {
     check_seal(file.bytes(), path.string());
     return read_safetensors(file.bytes(), std::make_shared<MappedFile>(file), path.string());
   } catch (const Error& e) {
-    throw damaged(e, path);
+    throw damaged_checkpoint(e, path);
   }
 }
 
 }  // namespace
 
 void save_training_state(const fs::path& path, const TrainingState& state) {
-  const Json manifest = {{"format", format_name},
-                         {"format_version", format_version},
+  const Json manifest = {{"format", checkpoint_format},
+                         {"format_version", checkpoint_version},
                          {"kindling", KINDLING_VERSION},
                          {"position", position_to_json(state.position)},
                          {"values", state.values}};
@@ -61,18 +60,18 @@ void save_training_state(const fs::path& path, const TrainingState& state) {
 }
 
 TrainingState read_training_state(const fs::path& path) {
-  const Weights weights = open_sealed(path);
+  const Weights weights = open_checkpoint(path);
   try {
     const auto found = weights.metadata().find(manifest_key);
     const Json manifest =
         found == weights.metadata().end() ? Json() : parse_json(found->second, "the manifest of " + path.string());
-    if (!manifest.is_object() || manifest.value("format", "") != format_name)
+    if (!manifest.is_object() || manifest.value("format", "") != checkpoint_format)
       throw Error(ErrorCode::bad_model, "this file is no checkpoint", {{"path", path}},
                   "give one that kindling wrote: RUN/checkpoints/*.safetensors");
     const int version = manifest.value("format_version", 0);
-    if (version < 1 || version > format_version)
+    if (version < 1 || version > checkpoint_version)
       throw Error(ErrorCode::bad_model, "the checkpoint has a format version that is not known",
-                  {{"path", path}, {"expected", format_version}, {"got", version}}, "use a newer kindling");
+                  {{"path", path}, {"expected", checkpoint_version}, {"got", version}}, "use a newer kindling");
     return {position_from(manifest.at("position")), manifest.at("values"), weights.tensors()};
   } catch (const Json::exception& e) {
     throw Error(ErrorCode::bad_model, "the checkpoint's manifest is not complete",

@@ -3,6 +3,7 @@
 
 #include "train/checkpoint_files.hpp"
 #include "train/monitor.hpp"
+#include "core/seconds_since.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -19,14 +20,12 @@ namespace kindling {
 
 namespace {
 
+using detail::seconds_since;
+
 using Clock = std::chrono::steady_clock;
 
 /// A long validation is not to cost the training before it: that is kept where the last checkpoint is older than this.
 constexpr double train_end_minutes = 0.5;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Copies tensors into buffers that are used again: fresh memory would cost more than the copy.
 void copy_into(Weights::Named& buffers, const Weights::Named& live) {

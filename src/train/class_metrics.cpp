@@ -2,6 +2,7 @@
 #include <kindling/train/metrics.hpp>
 
 #include "train/confusion.hpp"
+#include "train/doubles.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -15,7 +16,8 @@ using torch::Tensor;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using detail::nan;
+using detail::doubles;
 
 /// What single-label metrics count: bounded by the square of the number of classes.
 struct ClassMetric {

@@ -13,9 +13,8 @@ namespace kindling {
 
 namespace {
 
-constexpr const char* manifest_key = "kindling";
-constexpr const char* format_name = "kindling.model";
-constexpr int format_version = 1;
+constexpr const char* model_format = "kindling.model";
+constexpr int model_version = 1;
 /// A photo larger than this is not kept in an export for `verify`.
 constexpr std::uint64_t max_verify_bytes = 2 << 20;
 
@@ -73,18 +72,18 @@ Json manifest_of(const Weights& weights, const fs::path& path) {
                 "give a file that `kindling train` or export_to wrote");
   }
   Json manifest = parse_json(found->second, "the manifest of " + path.string());
-  if (!manifest.is_object() || manifest.value("format", "") != format_name) {
+  if (!manifest.is_object() || manifest.value("format", "") != model_format) {
     throw Error(ErrorCode::bad_model, "the manifest is not one of a kindling model", {{"path", path}});
   }
   const int version = manifest.value("format_version", 0);
-  if (version < 1 || version > format_version) {
+  if (version < 1 || version > model_version) {
     throw Error(ErrorCode::bad_model, "the model file has a format version that is not known",
-                {{"path", path}, {"expected", format_version}, {"got", version}}, "use a newer kindling");
+                {{"path", path}, {"expected", model_version}, {"got", version}}, "use a newer kindling");
   }
   return manifest;
 }
 
-Error damaged(const Error& e, const fs::path& path) {
+Error damaged_model(const Error& e, const fs::path& path) {
   return Error(ErrorCode::bad_model, "the model file is damaged: " + e.message(), e.facts(),
                "copy it again from where it was made, or export it again")
       .with({"path", path});
@@ -92,7 +91,7 @@ Error damaged(const Error& e, const fs::path& path) {
 
 /// The seal is checked before anything in the file is believed. A file without a manifest may be plain
 /// weights, which have no seal: the caller says so.
-Weights open_sealed(const fs::path& path) {
+Weights open_model(const fs::path& path) {
   MappedFile file(path);
   auto read = [&] {
     return read_safetensors(file.bytes(), std::make_shared<MappedFile>(file), path.string());
@@ -105,11 +104,11 @@ Weights open_sealed(const fs::path& path) {
   }
   try {
     Weights weights = read();
-    if (broken && weights.metadata().count(manifest_key)) throw damaged(*broken, path);
+    if (broken && weights.metadata().count(manifest_key)) throw damaged_model(*broken, path);
     return weights;
   } catch (const Error& e) {
     if (e.code() == ErrorCode::bad_model) throw;
-    throw damaged(broken.value_or(e), path);
+    throw damaged_model(broken.value_or(e), path);
   }
 }
 
@@ -142,8 +141,8 @@ void Learner::export_to(const fs::path& path, const ExportOptions& options) {
   Weights::Named tensors;
   for (const auto& [name, tensor] : state_dict(model.module())) tensors.emplace_back("model." + name, tensor);
   add_verify_items(*this, options.verify_items, tensors);
-  const Json manifest = {{"format", format_name},
-                         {"format_version", format_version},
+  const Json manifest = {{"format", model_format},
+                         {"format_version", model_version},
                          {"kindling", KINDLING_VERSION},
                          {"model", model.spec},
                          {"pipeline", dls.pipeline().to_json()},
@@ -155,11 +154,11 @@ void Learner::export_to(const fs::path& path, const ExportOptions& options) {
 }
 
 Json read_manifest(const fs::path& path) {
-  return manifest_of(open_sealed(path), path);
+  return manifest_of(open_model(path), path);
 }
 
 ExportedModel read_exported(const fs::path& path) {
-  const Weights weights = open_sealed(path);
+  const Weights weights = open_model(path);
   ExportedModel exported{.manifest = manifest_of(weights, path)};
   try {
     exported.pipeline = Pipeline::from_json(exported.manifest.at("pipeline"));

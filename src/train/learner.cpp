@@ -4,6 +4,7 @@
 
 #include "train/builtin_callbacks.hpp"
 #include "train/norm_layers.hpp"
+#include "core/seconds_since.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -252,7 +253,7 @@ void Learner::all_batches(const DataLoader& dl, std::int64_t number, std::int64_
   for (iter = first; batches.next(batch); ++iter) one_batch(std::move(batch));
   if (!training) return;
   loader_times = batches.times();
-  train_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  train_seconds = detail::seconds_since(start);
 }
 
 void Learner::one_batch(Batch batch) {

@@ -3,6 +3,8 @@
 #include <kindling/core/error.hpp>
 #include <kindling/train/checkpoint.hpp>
 
+#include "train/doubles.hpp"
+
 #include <map>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -13,6 +15,8 @@
 namespace kindling {
 
 namespace {
+
+using detail::doubles;
 
 constexpr const char* model_prefix = "model.";
 constexpr const char* opt_prefix = "opt.";
@@ -45,12 +49,6 @@ torch::Tensor find(const Weights::Named& tensors, const std::string& name) {
 
 torch::Tensor doubles(const std::vector<double>& values) {
   return torch::tensor(values, torch::kFloat64);
-}
-
-std::vector<double> doubles(const torch::Tensor& t) {
-  const auto flat = t.to(torch::kFloat64).contiguous();
-  const double* data = flat.const_data_ptr<double>();
-  return {data, data + flat.numel()};
 }
 
 // ---- the record. Rows are tensors, since JSON knows no NaN.

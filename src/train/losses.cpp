@@ -2,6 +2,7 @@
 
 #include "data/maker_registry.hpp"
 #include "train/loss_parts.hpp"
+#include "train/shape_text.hpp"
 
 #include <fmt/format.h>
 
@@ -10,10 +11,6 @@ namespace kindling {
 namespace detail {
 
 namespace {
-
-std::string to_text(torch::IntArrayRef sizes) {
-  return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
-}
 
 }  // namespace
 
@@ -32,14 +29,14 @@ torch::Tensor weights_beside(const torch::Tensor& pred, const std::vector<double
 
 Error shapes_differ(const torch::Tensor& pred, const torch::Tensor& targ) {
   return Error(ErrorCode::bad_data, "the model's outputs and the targets do not fit together",
-               {{"outputs", to_text(pred.sizes())}, {"targets", to_text(targ.sizes())}},
+               {{"outputs", detail::shape_text(pred.sizes())}, {"targets", detail::shape_text(targ.sizes())}},
                "give the model one output for each target value (n_out), or choose another loss_func");
 }
 
 void check_axis(const torch::Tensor& pred, int axis) {
   if (axis >= -pred.dim() && axis < pred.dim()) return;
   throw Error(ErrorCode::usage, "the loss function's axis is not one of the model's outputs",
-              {{"axis", axis}, {"outputs", to_text(pred.sizes())}}, "the classes are at axis -1 or 1 as a rule");
+              {{"axis", axis}, {"outputs", detail::shape_text(pred.sizes())}}, "the classes are at axis -1 or 1 as a rule");
 }
 
 LossFunction::Parts parts_of(std::string name, Unreduced unreduced, Reduction reduction) {

@@ -1,6 +1,7 @@
 #include <kindling/train/metrics.hpp>
 
 #include "train/loss_parts.hpp"
+#include "train/doubles.hpp"
 
 #include <limits>
 
@@ -10,7 +11,8 @@ using torch::Tensor;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using detail::nan;
+using detail::doubles;
 
 /// Predicted classes and targets, a value a place, int64.
 std::pair<Tensor, Tensor> places(const Tensor& pred, const Tensor& targ, int axis) {

@@ -1,6 +1,7 @@
 #include <kindling/train/metrics.hpp>
 
 #include "train/loss_parts.hpp"
+#include "train/doubles.hpp"
 
 #include <cmath>
 #include <functional>
@@ -12,7 +13,8 @@ using torch::Tensor;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using detail::nan;
+using detail::doubles;
 
 /// Means and sums of squared deviations of predictions and targets, in float64 and merged batch by batch (Chan
 /// et al. 1979): as good as over all values at once, in bounded memory.

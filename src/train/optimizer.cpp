@@ -1,6 +1,8 @@
 #include <kindling/core/error.hpp>
 #include <kindling/train/optimizer.hpp>
 
+#include "train/shape_text.hpp"
+
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -44,10 +46,6 @@ std::optional<Place> place_from(const std::string& text) {
   return place;
 }
 
-std::string to_text(torch::IntArrayRef sizes) {
-  return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
-}
-
 }  // namespace
 
 Optimizer::Optimizer(ParamGroups groups, Hypers defaults)
@@ -60,7 +58,7 @@ Optimizer::Optimizer(ParamGroups groups, std::vector<Hypers> of_groups)
     for (const Param& p : group) {
       if (p.tensor.is_non_overlapping_and_dense()) continue;
       throw Error(ErrorCode::usage, "a parameter's elements do not lie densely in memory",
-                  {{"shape", to_text(p.tensor.sizes())}, {"strides", to_text(p.tensor.strides())}},
+                  {{"shape", detail::shape_text(p.tensor.sizes())}, {"strides", detail::shape_text(p.tensor.strides())}},
                   "make the parameter with .contiguous()");
     }
   }
@@ -175,7 +173,7 @@ void Optimizer::load_state(const std::map<std::string, torch::Tensor>& tensors) 
     const torch::IntArrayRef expected = is_step ? torch::IntArrayRef{} : param.sizes();
     if (tensor.sizes() != expected) {
       throw unfit("a tensor of the optimizer's state has another shape than its parameter",
-                  {{"name", key}, {"expected", to_text(expected)}, {"got", to_text(tensor.sizes())}});
+                  {{"name", key}, {"expected", detail::shape_text(expected)}, {"got", detail::shape_text(tensor.sizes())}});
     }
     loaded[param.unsafeGetTensorImpl()][place->name] =
         is_step ? tensor.to(torch::kCPU, torch::kFloat32, false, /*copy=*/true)

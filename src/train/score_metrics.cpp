@@ -2,6 +2,7 @@
 #include <kindling/train/metrics.hpp>
 
 #include "train/loss_parts.hpp"
+#include "train/doubles.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +15,8 @@ using torch::Tensor;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using detail::nan;
+using detail::doubles;
 
 /// Keeps what a batch gave until the end, on the CPU.
 struct Accumulated {
@@ -56,12 +58,6 @@ struct Accumulated {
     return options.argmax ? pred.argmax(options.axis) : pred;
   }
 };
-
-std::vector<double> doubles(const Tensor& x) {
-  const Tensor flat = x.to(torch::kFloat64).contiguous();
-  const auto* data = flat.const_data_ptr<double>();
-  return {data, data + flat.numel()};
-}
 
 bool has_nan(const std::vector<double>& values) {
   return std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); });

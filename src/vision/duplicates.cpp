@@ -17,7 +17,7 @@ namespace {
 /// by the pixels.
 constexpr int hash_radius = 10;
 /// Of 16 x 16 thumbnails. It only chooses what is decoded again.
-constexpr double least_correlation = 0.95;
+constexpr double leader_correlation = 0.95;
 /// A picture is held against so many of the nearest ones only, so that thousands of nearly equal
 /// backgrounds do not make the search quadratic.
 constexpr std::size_t most_compared = 64;
@@ -52,7 +52,7 @@ class Gathering {
  private:
   std::optional<std::size_t> find_leader(const ImageFacts& facts) const {
     std::optional<std::size_t> best;
-    double highest = least_correlation;
+    double highest = leader_correlation;
     for (const bool mirror : {false, true}) {
       auto near = index_.near(mirror ? mirrored(facts.look) : facts.look);
       near.resize(std::min(near.size(), most_compared));

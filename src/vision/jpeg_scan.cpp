@@ -29,7 +29,7 @@ enum Marker : std::uint8_t {
   COM = 0xFE
 };
 
-constexpr std::int64_t most_pixels = std::int64_t{1} << 28;
+constexpr std::int64_t most_scan_pixels = std::int64_t{1} << 28;
 constexpr int longest_side = 65500;  // libjpeg's limit
 /// In a group that is stored together (the standard's limit).
 constexpr int most_blocks = 10;
@@ -114,7 +114,7 @@ class Scanner {
     const std::size_t n = s[5];
     if ((n != 1 && n != 3) || s.size() != 6 + 3 * n) return false;
     if (size_.width == 0 || size_.height == 0 || std::max(size_.width, size_.height) > longest_side ||
-        std::int64_t{size_.width} * size_.height > most_pixels)
+        std::int64_t{size_.width} * size_.height > most_scan_pixels)
       return false;
     for (std::size_t i = 0; i < n; ++i) {
       const std::uint8_t* c = &s[6 + 3 * i];

@@ -13,10 +13,10 @@ namespace kindling {
 
 namespace {
 
-constexpr const char* own_address = "https://api.openverse.org/v1/images/";
+constexpr const char* openverse_address = "https://api.openverse.org/v1/images/";
 // Larger pages are for those with a key; smaller ones would cost more of the few requests.
 constexpr int page_size = 20;
-constexpr const char* provider_name = "openverse";
+constexpr const char* openverse_name = "openverse";
 
 /// "CC BY-SA 2.0" of "by-sa" and "2.0".
 std::string licence_name(std::string code, const std::string& version) {
@@ -43,9 +43,9 @@ ImageResult result_of(const Json& json) {
 class Openverse {
  public:
   explicit Openverse(const ProviderOptions& options)
-      : address_(options.address.empty() ? own_address : options.address) {}
+      : address_(options.address.empty() ? openverse_address : options.address) {}
 
-  std::string name() const { return provider_name; }
+  std::string name() const { return openverse_name; }
 
   ImagePage page(const PageRequest& request) const {
     int page = 1;
@@ -66,10 +66,10 @@ ImageProvider openverse(const ProviderOptions& options) {
 }
 
 ImagePage detail::openverse_page(std::string_view answer, int page) {
-  const Json json = parse_answer(answer, provider_name);
+  const Json json = parse_answer(answer, openverse_name);
   const Json& results = member(json, "results");
   if (!results.is_array()) {
-    throw Error(ErrorCode::bad_data, "the provider's answer holds no results", {{"provider", provider_name}},
+    throw Error(ErrorCode::bad_data, "the provider's answer holds no results", {{"provider", openverse_name}},
                 "try again later, or another provider: --provider wikimedia");
   }
   ImagePage out;

@@ -1,4 +1,5 @@
 #include "vision/photo_loop.hpp"
+#include "core/seconds_since.hpp"
 
 #include <kindling/core/error.hpp>
 #include <kindling/core/interrupt.hpp>
@@ -15,7 +16,7 @@ void for_each_photo(std::size_t n, int threads, Listener& listener, const std::s
   std::int64_t done = 0;
   const auto start = std::chrono::steady_clock::now();
   const auto tell = [&](bool finished) {
-    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double elapsed = detail::seconds_since(start);
     listener.progress({.what = what,
                        .done = done,
                        .total = static_cast<std::int64_t>(n),

@@ -23,7 +23,7 @@ std::uint32_t big_endian(const std::uint8_t* at) {
 
 /// The contents of the first chunk of that name. Its checksum is not looked at: the worst outcome is an
 /// unturned picture.
-ByteSpan find_chunk(ByteSpan bytes, std::string_view name) {
+ByteSpan find_png_chunk(ByteSpan bytes, std::string_view name) {
   std::size_t at = signature_bytes;
   while (at <= bytes.size() && bytes.size() - at >= 12) {
     const std::size_t length = big_endian(&bytes[at]);
@@ -96,7 +96,7 @@ class PngReader {
 };
 
 /// What libpng is asked to deliver: bytes, one a sample, without alpha; grey of 16 bits stays as it is.
-struct Layout {
+struct PngLayout {
   Size size;
   int color_type = 0;
   int passes = 1;
@@ -104,8 +104,8 @@ struct Layout {
   bool grey_16 = false;
 };
 
-Layout read_header(PngReader& reader, const DecodeOptions& options) {
-  Layout layout;
+PngLayout read_header(PngReader& reader, const DecodeOptions& options) {
+  PngLayout layout;
   reader.run([&reader] { png_read_info(reader.png, reader.info); });
   const auto png = reader.png;
   const auto info = reader.info;
@@ -138,9 +138,9 @@ Palette palette_of(const PngReader& reader) {
 }
 
 /// Turns delivered rows into the wanted mode.
-class RowWriter {
+class PngRows {
  public:
-  RowWriter(const PngReader& reader, const Layout& layout, const DecodeOptions& options)
+  PngRows(const PngReader& reader, const PngLayout& layout, const DecodeOptions& options)
       : layout_(layout), mode_(options.mode) {
     if (layout.color_type == PNG_COLOR_TYPE_PALETTE)
       palette_ = options.raw_samples ? Palette::grey_ramp() : palette_of(reader);
@@ -163,13 +163,13 @@ class RowWriter {
   }
 
  private:
-  const Layout& layout_;
+  const PngLayout& layout_;
   ColorMode mode_;
   Palette palette_;
 };
 
 /// Reads up to the last pixel. What follows it may be missing or broken, as in Pillow.
-void read_rows(PngReader& reader, const Layout& layout, std::uint8_t* pixels, std::size_t stride) {
+void read_rows(PngReader& reader, const PngLayout& layout, std::uint8_t* pixels, std::size_t stride) {
   reader.run([&reader, &layout, pixels, stride] {
     for (int pass = 0; pass < layout.passes; ++pass) {
       for (int y = 0; y < layout.size.height; ++y) png_read_row(reader.png, pixels + stride * y, nullptr);
@@ -204,14 +204,14 @@ ImageInfo png_info(ByteSpan bytes) {
     default:
       throw damaged(ImageFormat::png, fmt::format("colour type {} does not exist", header[9]));
   }
-  return {ImageFormat::png, size, channels, exif_orientation(find_chunk(bytes, "eXIf"))};
+  return {ImageFormat::png, size, channels, exif_orientation(find_png_chunk(bytes, "eXIf"))};
 }
 
 Decoded decode_png(ByteSpan bytes, const DecodeOptions& options) {
   PngReader reader(bytes);
-  const Layout layout = read_header(reader, options);
+  const PngLayout layout = read_header(reader, options);
   Image image = new_picture(layout.size, ImageFormat::png, options);
-  const RowWriter write(reader, layout, options);
+  const PngRows write(reader, layout, options);
   const int height = layout.size.height;
   if (write.copies()) {
     read_rows(reader, layout, image.data(), image.stride());
@@ -228,7 +228,7 @@ Decoded decode_png(ByteSpan bytes, const DecodeOptions& options) {
       }
     });
   }
-  return {std::move(image), options.exif_orientation ? exif_orientation(find_chunk(bytes, "eXIf")) : 1};
+  return {std::move(image), options.exif_orientation ? exif_orientation(find_png_chunk(bytes, "eXIf")) : 1};
 }
 
 }  // namespace detail

@@ -81,7 +81,7 @@ class TiffReader {
 
 enum class Alpha { none, ignored, multiplied_in };
 
-struct Layout {
+struct TiffLayout {
   Size size;
   int photometric = 0;
   int bits = 1;
@@ -110,7 +110,7 @@ int colour_samples(int photometric) {
   }
 }
 
-void check_kind(const TiffReader& tiff, const Layout& layout) {
+void check_kind(const TiffReader& tiff, const TiffLayout& layout) {
   const int colours = colour_samples(layout.photometric);
   const bool one_channel = colours == 1;
   const bool depth_fits =
@@ -133,8 +133,8 @@ Alpha alpha_of(const TiffReader& tiff) {
   return kinds[0] == EXTRASAMPLE_ASSOCALPHA ? Alpha::multiplied_in : Alpha::ignored;
 }
 
-Layout read_layout(const TiffReader& tiff) {
-  Layout layout;
+TiffLayout read_layout(const TiffReader& tiff) {
+  TiffLayout layout;
   layout.size = stored_size(tiff.field<std::uint32_t>(TIFFTAG_IMAGEWIDTH, 0),
                             tiff.field<std::uint32_t>(TIFFTAG_IMAGELENGTH, 0), ImageFormat::tiff);
   layout.photometric = tiff.field<std::uint16_t>(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
@@ -173,9 +173,9 @@ Palette palette_of(const TiffReader& tiff, int bits) {
 }
 
 /// Rows of stored samples into the wanted mode.
-class RowWriter {
+class TiffRows {
  public:
-  RowWriter(const TiffReader& tiff, const Layout& layout, const DecodeOptions& options)
+  TiffRows(const TiffReader& tiff, const TiffLayout& layout, const DecodeOptions& options)
       : layout_(layout), mode_(options.mode), raw_(options.raw_samples) {
     if (layout.photometric == PHOTOMETRIC_PALETTE)
       palette_ = raw_ ? Palette::grey_ramp() : palette_of(tiff, layout.bits);
@@ -243,7 +243,7 @@ class RowWriter {
       samples[i] = 255 - samples[i];
   }
 
-  const Layout& layout_;
+  const TiffLayout& layout_;
   ColorMode mode_;
   bool raw_;
   Palette palette_;
@@ -253,7 +253,7 @@ class RowWriter {
 /// The strips or tiles of the file, read one after the other into one buffer.
 class Chunks {
  public:
-  Chunks(const TiffReader& tiff, const Layout& layout, const DecodeOptions& options)
+  Chunks(const TiffReader& tiff, const TiffLayout& layout, const DecodeOptions& options)
       : tiff_(tiff), layout_(layout), tiled_(TIFFIsTiled(tiff.get()) != 0) {
     const auto whole = layout.size;
     if (tiled_) {
@@ -316,7 +316,7 @@ class Chunks {
   }
 
   const TiffReader& tiff_;
-  const Layout& layout_;
+  const TiffLayout& layout_;
   bool tiled_;
   Size size_;
   std::size_t chunk_bytes_ = 0;
@@ -324,7 +324,7 @@ class Chunks {
   std::unique_ptr<std::uint8_t[]> plane_;
 };
 
-void decode_by_library(const TiffReader& tiff, const Layout& layout, ColorMode mode, Image& image) {
+void decode_by_library(const TiffReader& tiff, const TiffLayout& layout, ColorMode mode, Image& image) {
   const auto width = static_cast<std::uint32_t>(layout.size.width);
   const auto height = static_cast<std::uint32_t>(layout.size.height);
   const auto pixels = std::make_unique_for_overwrite<std::uint32_t[]>(std::size_t{width} * height);
@@ -345,7 +345,7 @@ void decode_by_library(const TiffReader& tiff, const Layout& layout, ColorMode m
 }
 
 /// Uncompressed pixels that the file is too short to hold are refused before a buffer of their size is made.
-void check_length(const TiffReader& tiff, const Layout& layout) {
+void check_length(const TiffReader& tiff, const TiffLayout& layout) {
   if (tiff.field<std::uint16_t>(TIFFTAG_COMPRESSION, COMPRESSION_NONE) != COMPRESSION_NONE ||
       layout.by_library)
     return;
@@ -362,27 +362,27 @@ int valid_orientation(int orientation) {
 
 ImageInfo tiff_info(ByteSpan bytes) {
   const TiffReader tiff(bytes);
-  const Layout layout = read_layout(tiff);
+  const TiffLayout layout = read_layout(tiff);
   const int channels = layout.photometric == PHOTOMETRIC_PALETTE ? 3 : std::min(layout.samples, 4);
   return {ImageFormat::tiff, layout.size, channels, valid_orientation(layout.orientation)};
 }
 
 StoredPixels tiff_pixels(ByteSpan bytes) {
   const TiffReader tiff(bytes);
-  const Layout layout = read_layout(tiff);
+  const TiffLayout layout = read_layout(tiff);
   return {layout.bits, layout.photometric == PHOTOMETRIC_SEPARATED};
 }
 
 Decoded decode_tiff(ByteSpan bytes, const DecodeOptions& options) {
   const TiffReader tiff(bytes);
-  const Layout layout = read_layout(tiff);
+  const TiffLayout layout = read_layout(tiff);
   check_limit(layout.size, ImageFormat::tiff, options);
   check_length(tiff, layout);
   Image image = new_picture(layout.size, ImageFormat::tiff, options);
   if (layout.by_library) {
     decode_by_library(tiff, layout, options.mode, image);
   } else {
-    RowWriter write(tiff, layout, options);
+    TiffRows write(tiff, layout, options);
     Chunks(tiff, layout, options).each_row([&](int left, int y, int width, std::uint8_t* row) {
       write(row, width, image.row(y) + static_cast<std::size_t>(left) * image.channels());
     });

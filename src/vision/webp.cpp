@@ -19,7 +19,7 @@ std::uint32_t little_endian(const std::uint8_t* at, int bytes) {
 }
 
 /// The contents of the first chunk of that name, cut where the file ends.
-ByteSpan find_chunk(ByteSpan bytes, const char* name) {
+ByteSpan find_riff_chunk(ByteSpan bytes, const char* name) {
   std::size_t at = riff_header;
   while (at + chunk_header <= bytes.size()) {
     const std::size_t length = little_endian(&bytes[at + 4], 4);
@@ -47,7 +47,7 @@ struct Frame {
 };
 
 Frame first_frame(ByteSpan bytes, Size canvas) {
-  const ByteSpan chunk = find_chunk(bytes, "ANMF");
+  const ByteSpan chunk = find_riff_chunk(bytes, "ANMF");
   if (chunk.size() <= frame_header) throw truncated(ImageFormat::webp, bytes.size());
   Frame frame;
   frame.data = chunk.subspan(frame_header);
@@ -84,7 +84,7 @@ void decode_rgb(const Frame& frame, Image& canvas, std::size_t file_bytes) {
 ImageInfo webp_info(ByteSpan bytes) {
   const auto features = features_of(bytes, bytes.size());
   return {ImageFormat::webp, stored_size(features.width, features.height, ImageFormat::webp),
-          features.has_alpha ? 4 : 3, exif_orientation(find_chunk(bytes, "EXIF"))};
+          features.has_alpha ? 4 : 3, exif_orientation(find_riff_chunk(bytes, "EXIF"))};
 }
 
 Decoded decode_webp(ByteSpan bytes, const DecodeOptions& options) {
@@ -97,7 +97,7 @@ Decoded decode_webp(ByteSpan bytes, const DecodeOptions& options) {
   if (frame.size != size) std::memset(image.data(), 0, image.bytes());
   decode_rgb(frame, image, bytes.size());
   if (options.mode == ColorMode::L) image = to_grey(image);
-  return {std::move(image), options.exif_orientation ? exif_orientation(find_chunk(bytes, "EXIF")) : 1};
+  return {std::move(image), options.exif_orientation ? exif_orientation(find_riff_chunk(bytes, "EXIF")) : 1};
 }
 
 }  // namespace kindling::detail

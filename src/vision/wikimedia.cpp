@@ -11,8 +11,8 @@ namespace kindling {
 
 namespace {
 
-constexpr const char* own_address = "https://commons.wikimedia.org/w/api.php";
-constexpr const char* provider_name = "wikimedia";
+constexpr const char* wikimedia_address = "https://commons.wikimedia.org/w/api.php";
+constexpr const char* wikimedia_name = "wikimedia";
 constexpr int most_a_page = 50;
 constexpr std::size_t longest_cursor = 4096;
 
@@ -61,9 +61,9 @@ std::string cursor_of(const Json& json) {
 class Wikimedia {
  public:
   explicit Wikimedia(const ProviderOptions& options)
-      : address_(options.address.empty() ? own_address : options.address), width_(options.width) {}
+      : address_(options.address.empty() ? wikimedia_address : options.address), width_(options.width) {}
 
-  std::string name() const { return provider_name; }
+  std::string name() const { return wikimedia_name; }
 
   ImagePage page(const PageRequest& request) const {
     // Photos are bitmaps; drawings (SVG), sound, video and PDF are of no use.
@@ -88,13 +88,13 @@ ImageProvider wikimedia(const ProviderOptions& options) {
 }
 
 ImagePage detail::wikimedia_page(std::string_view answer, int width) {
-  const Json json = parse_answer(answer, provider_name);
+  const Json json = parse_answer(answer, wikimedia_name);
   if (const Json& error = member(json, "error"); error.is_object()) {
     throw Error(ErrorCode::network, "the provider refuses: " + text_at(error, "info"),
-                {{"provider", provider_name}, {"code", text_at(error, "code")}}, "try again later");
+                {{"provider", wikimedia_name}, {"code", text_at(error, "code")}}, "try again later");
   }
   if (!json.is_object()) {
-    throw Error(ErrorCode::bad_data, "the provider's answer holds no results", {{"provider", provider_name}},
+    throw Error(ErrorCode::bad_data, "the provider's answer holds no results", {{"provider", wikimedia_name}},
                 "try again later, or another provider: --provider openverse");
   }
   // An array in format version 2, an object in version 1; neither is in the order of the search.

@@ -3,6 +3,7 @@
 #include <kindling/core/html.hpp>
 
 #include "core/temporary_folder.hpp"
+#include "error_in.hpp"
 
 #include <cmath>
 #include <limits>
@@ -13,20 +14,11 @@
 namespace kindling {
 namespace {
 
+using kindling::testing::error_in;
+
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-template <class F>
-Error error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorCode::internal, "none");
-}
 
 /// What stands between the tags of the page's JSON.
 std::string specs_in(const std::string& page) {
@@ -59,7 +51,7 @@ TEST(Figure, TakesAnObjectAndFillsInTheSchemaFirst) {
   EXPECT_EQ(figure.spec().begin().key(), "$schema");
   EXPECT_THAT(figure.spec()["$schema"].get<std::string>(), HasSubstr("vega-lite/v6"));
   EXPECT_EQ(Figure(Json{{"$schema", "vega"}}).spec()["$schema"], "vega");
-  const Error error = error_of([] { Figure(Json::array({1})); });
+  const Error error = error_in([] { Figure(Json::array({1})); });
   EXPECT_EQ(error.code(), ErrorCode::usage);
   EXPECT_EQ(error.fact("got"), "array");
 }
@@ -71,7 +63,7 @@ TEST(Figure, SavesBySuffixAndNamesTheOthers) {
   EXPECT_EQ(parse_json(read_text(folder / "a.json"), "a.json"), figure.spec());
   figure.save(folder / "a.html");
   EXPECT_EQ(read_text(folder / "a.html"), figure.html());
-  const Error error = error_of([&] { figure.save(folder / "a.png"); });
+  const Error error = error_in([&] { figure.save(folder / "a.png"); });
   EXPECT_EQ(error.code(), ErrorCode::usage);
   EXPECT_THAT(error.what(), HasSubstr(".html or .json"));
   EXPECT_EQ(folder.entries(), 2u);
@@ -140,7 +132,7 @@ TEST(LineFigure, MarksPointsWithAnEntryInTheLegend) {
 }
 
 TEST(LineFigure, RefusesSeriesOfUnequalLengths) {
-  const Error error = error_of([] { line_figure({{.name = "loss", .x = {1, 2, 3}, .y = {1}}}); });
+  const Error error = error_in([] { line_figure({{.name = "loss", .x = {1, 2, 3}, .y = {1}}}); });
   EXPECT_EQ(error.code(), ErrorCode::usage);
   EXPECT_EQ(error.fact("series"), "loss");
   EXPECT_EQ(error.fact("x"), "3");
@@ -151,7 +143,7 @@ TEST(BarFigure, KeepsTheGivenOrderAndStartsAtZero) {
   EXPECT_EQ(spec["data"]["values"].dump(), R"([{"name":"z","value":2.0},{"name":"a","value":1.0}])");
   EXPECT_TRUE(spec["encoding"]["x"]["sort"].is_null());
   EXPECT_EQ(spec["encoding"]["y"]["scale"]["zero"], true);
-  EXPECT_EQ(error_of([] { bar_figure({"a"}, {}); }).code(), ErrorCode::usage);
+  EXPECT_EQ(error_in([] { bar_figure({"a"}, {}); }).code(), ErrorCode::usage);
 }
 
 TEST(HeatmapFigure, WritesWhiteOnTheDarkHalf) {
@@ -160,7 +152,7 @@ TEST(HeatmapFigure, WritesWhiteOnTheDarkHalf) {
   EXPECT_EQ(spec["data"]["values"][1].dump(), R"({"row":"cat","column":"dog","value":2.0})");
   EXPECT_EQ(spec["layer"][1]["encoding"]["color"]["condition"]["test"], "datum.value > 20.0");
   EXPECT_EQ(spec["encoding"]["x"]["title"], "Predicted");
-  EXPECT_EQ(error_of([] { heatmap_figure({"a"}, {"b", "c"}, {{1}}); }).fact("row"), "a");
+  EXPECT_EQ(error_in([] { heatmap_figure({"a"}, {"b", "c"}, {{1}}); }).fact("row"), "a");
 }
 
 TEST(Layered, LiftsParametersTitleAndSizeToTheTop) {
@@ -175,7 +167,7 @@ TEST(Layered, LiftsParametersTitleAndSizeToTheTop) {
   EXPECT_EQ(spec["layer"][0].dump(), R"({"mark":"point","params":[{"name":"zoom","select":"interval"}]})");
   EXPECT_EQ(spec["layer"][1].dump(), R"({"mark":"line"})");
   EXPECT_EQ(layered({points}, "U").spec()["title"], "U");
-  EXPECT_EQ(error_of([] { layered({}); }).code(), ErrorCode::usage);
+  EXPECT_EQ(error_in([] { layered({}); }).code(), ErrorCode::usage);
 }
 
 TEST(Beside, PutsFiguresInRowsWithLegendsOfTheirOwn) {

@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Error error_of(const std::string& text) {
+Error parse_error(const std::string& text) {
   try {
     parse_json(text, "run.json");
   } catch (const Error& e) {
@@ -25,7 +25,7 @@ TEST(ParseJson, KeepsTheOrderOfKeys) {
 }
 
 TEST(ParseJson, NamesWhereLineAndColumn) {
-  const Error error = error_of("{\n  \"a\": 1,\n  \"b\": ?\n}");
+  const Error error = parse_error("{\n  \"a\": 1,\n  \"b\": ?\n}");
   EXPECT_EQ(error.code(), ErrorCode::bad_data);
   EXPECT_THAT(error.message(), HasSubstr("not valid JSON"));
   EXPECT_EQ(error.fact("where"), "run.json");
@@ -35,15 +35,15 @@ TEST(ParseJson, NamesWhereLineAndColumn) {
 
 TEST(ParseJson, RefusesEmptyCutAndTrailingText) {
   for (const char* text : {"", "{\"a\": [1, 2", "{} {}", "\"\xff\"", "1e999"}) {
-    EXPECT_EQ(error_of(text).code(), ErrorCode::bad_data) << text;
+    EXPECT_EQ(parse_error(text).code(), ErrorCode::bad_data) << text;
   }
-  EXPECT_EQ(error_of("").fact("line"), "1");
+  EXPECT_EQ(parse_error("").fact("line"), "1");
 }
 
 TEST(ParseJson, RefusesDeepNesting) {
   const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   EXPECT_NO_THROW(parse_json(nested(200), "x"));
-  const Error error = error_of(nested(100'000));
+  const Error error = parse_error(nested(100'000));
   EXPECT_EQ(error.code(), ErrorCode::bad_data);
   EXPECT_THAT(error.message(), HasSubstr("nested deeper than 256 levels"));
 }
@@ -55,7 +55,7 @@ TEST(ParseJson, RefusesObjectsWhoseKeysWouldTakeForEver) {
     return text + "}";
   };
   EXPECT_EQ(parse_json(with_keys(5'000), "x").size(), 5'000u);
-  EXPECT_THAT(error_of(with_keys(20'000)).message(), HasSubstr("too many keys"));
+  EXPECT_THAT(parse_error(with_keys(20'000)).message(), HasSubstr("too many keys"));
 }
 
 }  // namespace

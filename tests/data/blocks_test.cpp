@@ -7,6 +7,7 @@
 #include <kindling/data/regression.hpp>
 
 #include "golden.hpp"
+#include "error_in.hpp"
 
 #include <cmath>
 
@@ -22,6 +23,8 @@ using ::testing::HasSubstr;
 
 namespace {
 
+using kindling::testing::error_in;
+
 using Names = std::vector<std::string>;
 using Indices = std::vector<std::int64_t>;
 
@@ -35,16 +38,6 @@ Mask mask_of(Size size, std::uint8_t value) {
   Image image(size, 1);
   std::fill_n(image.data(), image.bytes(), value);
   return {image};
-}
-
-template <class F>
-Error error_in(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  return Error(ErrorCode::internal, "no error");
 }
 
 std::vector<std::vector<float>> rows_of(const torch::Tensor& t) {

@@ -130,7 +130,7 @@ struct Animal {
   std::string shout() const { return label + "!"; }
 };
 
-Table animals() {
+Table animal_items() {
   return Table({{"file", std::vector<std::string>{"a", "b"}},
                 {"tags", Table::Texts{"sky sea", std::nullopt}},
                 {"age", Table::Numbers{3, std::nullopt}},
@@ -161,11 +161,11 @@ TEST(Getter, MembersAndFunctionsOfAStructOfTheUsersOwn) {
 
 TEST(Getter, FunctionsOfARow) {
   const Getter get = [](const Row& row) { return row.table->number(row.index, "x") + 1; };
-  EXPECT_EQ(std::get<Number>(get(kindling::rows_of(animals())[0])).value, 2.5);
+  EXPECT_EQ(std::get<Number>(get(kindling::rows_of(animal_items())[0])).value, 2.5);
 }
 
 TEST(ColReader, ReadsOneColumnByItsKind) {
-  const Items rows = kindling::rows_of(animals());
+  const Items rows = kindling::rows_of(animal_items());
   const auto read = [&](const ColReader& reader, int row = 0) { return Getter(reader)(rows[row]); };
   EXPECT_EQ(std::get<Category>(read(ColReader("file"))).name, "a");
   EXPECT_EQ(std::get<fs::path>(read(ColReader("file", {.pref = fs::path("images"), .suff = ".jpg"}))),
@@ -180,7 +180,7 @@ TEST(ColReader, ReadsOneColumnByItsKind) {
 }
 
 TEST(ColReader, ReadsSeveralColumns) {
-  const Items rows = kindling::rows_of(animals());
+  const Items rows = kindling::rows_of(animal_items());
   EXPECT_THAT(std::get<Numbers>(ColReader({"x", "y", "tame"})(std::get<Row>(rows[0]))).values,
               ElementsAre(1.5, 3, 1));
   EXPECT_THAT(std::get<Categories>(ColReader({"file", "y"})(std::get<Row>(rows[1]))).names,
@@ -190,7 +190,7 @@ TEST(ColReader, ReadsSeveralColumns) {
 
 TEST(ColReader, AMissingColumnOffersTheNearestName) {
   try {
-    Getter(ColReader("fiel"))(kindling::rows_of(animals())[0]);
+    Getter(ColReader("fiel"))(kindling::rows_of(animal_items())[0]);
     FAIL() << "no error";
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::bad_data);
@@ -204,7 +204,7 @@ TEST(ItemGetter, TakesOneOfSeveralValues) {
   EXPECT_EQ(std::get<fs::path>(ItemGetter(0)(item)), "a.jpg");
   EXPECT_EQ(std::get<Number>(ItemGetter(1)(item)).value, 2);
   EXPECT_EQ(std::get<Number>(ItemGetter(1)(Numbers{{1, 7}})).value, 7);
-  EXPECT_EQ(std::get<Category>(ItemGetter(0)(kindling::rows_of(animals())[1])).name, "b");
+  EXPECT_EQ(std::get<Category>(ItemGetter(0)(kindling::rows_of(animal_items())[1])).name, "b");
   EXPECT_EQ(describe(item), "(path 'a.jpg', Number 2)");
   EXPECT_THROW(ItemGetter(2)(item), Error);
 }

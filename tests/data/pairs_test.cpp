@@ -9,32 +9,25 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "error_in.hpp"
 #include <torch/types.h>
 
 namespace kindling {
 namespace {
 
+using kindling::testing::error_in;
+
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-template <class F>
-Error error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorCode::internal, "none");
-}
 
 std::vector<std::int64_t> whole(const torch::Tensor& t) {
   auto flat = t.to(torch::kInt64).flatten().contiguous();
   return {flat.data_ptr<std::int64_t>(), flat.data_ptr<std::int64_t>() + flat.numel()};
 }
 
-struct AddOne {
-  static constexpr const char* name = "AddOne";
+struct PlusOne {
+  static constexpr const char* name = "PlusOne";
   torch::Tensor encodes(const torch::Tensor& t) const { return t + 1; }
 };
 
@@ -116,31 +109,31 @@ TEST(PairLoader, CollatesPicturesOfAList) {
 TEST(PairLoader, StillRunsItemsThroughAPipelineThatWantsThem) {
   const auto dataset = std::make_shared<TensorDataset>(std::vector{torch::arange(4), torch::arange(4)});
   auto pipeline = std::make_shared<Pipeline>();
-  pipeline->item_tfms = {AddOne{}};
+  pipeline->item_tfms = {PlusOne{}};
   const DataLoader dl(dataset, pipeline, {.bs = 4, .num_workers = 2});
   EXPECT_THAT(whole(dl.one_batch().x[0]), ElementsAre(1, 2, 3, 4));
 }
 
 TEST(PairLoader, RefusesMembersThatDoNotBelongTogether) {
-  const Error lengths = error_of([] { pair_loader(torch::zeros({3}), torch::zeros({4})); });
+  const Error lengths = error_in([] { pair_loader(torch::zeros({3}), torch::zeros({4})); });
   EXPECT_EQ(lengths.code(), ErrorCode::bad_data);
   EXPECT_EQ(lengths.fact("first"), "3");
   EXPECT_EQ(lengths.fact("other"), "4");
-  EXPECT_EQ(error_of([] { pair_loader(torch::tensor(1), torch::tensor(1)); }).code(), ErrorCode::usage);
-  EXPECT_EQ(error_of([] { TensorDataset({}); }).code(), ErrorCode::usage);
-  const Error members = error_of([] { item_loader({{Number{1}, Number{2}}, {Number{1}}}); });
+  EXPECT_EQ(error_in([] { pair_loader(torch::tensor(1), torch::tensor(1)); }).code(), ErrorCode::usage);
+  EXPECT_EQ(error_in([] { TensorDataset({}); }).code(), ErrorCode::usage);
+  const Error members = error_in([] { item_loader({{Number{1}, Number{2}}, {Number{1}}}); });
   EXPECT_EQ(members.fact("item"), "1");
 }
 
 TEST(PairLoader, SaysWhichItemsOfAListDoNotFit) {
   std::vector<std::pair<torch::Tensor, int>> pairs = {{torch::zeros({2}), 0}, {torch::zeros({3}), 1}};
-  const Error error = error_of([&] { pair_loader(pairs, {.bs = 2}).one_batch(); });
+  const Error error = error_in([&] { pair_loader(pairs, {.bs = 2}).one_batch(); });
   EXPECT_THAT(error.what(), HasSubstr("tensors of different shapes cannot be one batch"));
 }
 
 TEST(PairLoader, AnEmptyListHasNoBatches) {
   EXPECT_EQ(item_loader({}).size(), 0);
-  EXPECT_EQ(error_of([] { item_loader({}).one_batch(); }).code(), ErrorCode::bad_data);
+  EXPECT_EQ(error_in([] { item_loader({}).one_batch(); }).code(), ErrorCode::bad_data);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <kindling/data/table.hpp>
 
 #include "core/temporary_folder.hpp"
+#include "error_in.hpp"
 
 #include <cmath>
 
@@ -14,6 +15,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 namespace {
+
+using kindling::testing::error_in;
 
 class TableFile : public ::testing::Test {
  protected:
@@ -35,16 +38,6 @@ class TableFile : public ::testing::Test {
   }
   testing::TemporaryFolder folder_;
 };
-
-template <class F>
-Error error_in(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  return Error(ErrorCode::internal, "no error");
-}
 
 Table animals() {
   return Table({{"file", std::vector<std::string>{"a.jpg", "b.jpg", "c.jpg"}},

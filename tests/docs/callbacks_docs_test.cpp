@@ -3,7 +3,7 @@
 #include <kindling/train/callbacks.hpp>
 
 #include "core/temporary_folder.hpp"
-#include "train/tiny_learner.hpp"
+#include "docs/guide.hpp"
 
 #include <gtest/gtest.h>
 
@@ -34,10 +34,6 @@ struct CountItems {
   void load_state(const CallbackState& state) { items = state.values.at("items").get<std::int64_t>(); }
 };
 //!
-
-Learner make_learner(LearnerOptions options = quietly()) {
-  return Learner(class_loaders(class_pairs(22, 1), class_pairs(7, 2)), tiny_net(), std::move(options));
-}
 
 }  // namespace
 

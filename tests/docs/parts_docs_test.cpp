@@ -4,21 +4,13 @@
 #include <kindling/train/plots.hpp>
 
 #include "core/temporary_folder.hpp"
-#include "train/tiny_learner.hpp"
+#include "docs/guide.hpp"
 
 #include <gtest/gtest.h>
 #include <torch/optim/adamw.h>
 
 using namespace kindling;
 using namespace kindling::testing;
-
-namespace {
-
-Learner make_learner(LearnerOptions options = quietly()) {
-  return Learner(class_loaders(class_pairs(22, 1), class_pairs(7, 2)), tiny_net(), std::move(options));
-}
-
-}  // namespace
 
 TEST(PartsGuide, FindsARate) {
   const TemporaryFolder folder;

@@ -5,20 +5,12 @@
 #include <kindling/train/checkpoint.hpp>
 
 #include "core/temporary_folder.hpp"
-#include "train/tiny_learner.hpp"
+#include "docs/guide.hpp"
 
 #include <gtest/gtest.h>
 
 using namespace kindling;
 using namespace kindling::testing;
-
-namespace {
-
-Learner make_learner(LearnerOptions options = quietly()) {
-  return Learner(class_loaders(class_pairs(22, 1), class_pairs(7, 2)), tiny_net(), std::move(options));
-}
-
-}  // namespace
 
 TEST(TrainGuide, FitsAndLooks) {
   Learner learn = make_learner();

@@ -17,7 +17,7 @@ namespace {
 using namespace kindling::testing;
 using torch::Tensor;
 
-struct Net {
+struct ConvNet {
   std::shared_ptr<Backbone> body;
   torch::nn::Sequential head;
   Tensor forward(const Tensor& x) {
@@ -26,7 +26,7 @@ struct Net {
   }
 };
 
-Net make_net(const std::string& arch, const HeadOptions& options = {}) {
+ConvNet make_net(const std::string& arch, const HeadOptions& options = {}) {
   auto body = create_model(arch);
   auto head = create_head(body->num_features(), 7, options);
   fill_by_formula(*body);
@@ -44,7 +44,7 @@ void expect_close(const Tensor& got, const Tensor& want, const std::string& what
 class FoldedModel : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(FoldedModel, GivesTheSameForEverySizeAndBatch) {
-  Net net = make_net(GetParam());
+  ConvNet net = make_net(GetParam());
   std::vector<Tensor> inputs, wanted;
   // More sizes than are kept packed, odd sides, and a batch too large to pack for.
   for (const auto& [n, height, width] : {std::array{1, 64, 64},
@@ -64,7 +64,7 @@ TEST_P(FoldedModel, GivesTheSameForEverySizeAndBatch) {
 }
 
 TEST_P(FoldedModel, LeavesItsInputAlone) {
-  Net net = make_net(GetParam());
+  ConvNet net = make_net(GetParam());
   const auto fast = optimize_for_inference(net.body, net.head);
   const Tensor x = formula_image(1, 64, 64).contiguous(at::MemoryFormat::ChannelsLast), before = x.clone();
   fast->forward(x);
@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(Models, FoldedModel,
                                            "efficientnet_lite0", "efficientnet_lite3"));
 
 TEST(InferenceNet, GivesEqualResultsFromSeveralThreads) {
-  Net net = make_net("efficientnet_lite0");
+  ConvNet net = make_net("efficientnet_lite0");
   const auto fast = optimize_for_inference(net.body, net.head);
   std::vector<Tensor> inputs, wanted;
   for (int i = 0; i < 4; ++i) {
@@ -108,7 +108,7 @@ TEST(InferenceNet, GivesEqualResultsFromSeveralThreads) {
 }
 
 TEST(InferenceNet, ResultIsAnInferenceTensorWithoutGradient) {
-  Net net = make_net("squeezenet1_1");
+  ConvNet net = make_net("squeezenet1_1");
   const Tensor y = optimize_for_inference(net.body, net.head)->forward(formula_image(1, 64, 64));
   EXPECT_TRUE(y.is_inference());
   EXPECT_FALSE(y.requires_grad());
@@ -120,7 +120,7 @@ TEST(InferenceNet, WithoutHeadGivesFeatures) {
 }
 
 TEST(InferenceNet, AnswersTheSameWithOneDnnSwitchedOff) {
-  Net net = make_net("efficientnet_lite0");
+  ConvNet net = make_net("efficientnet_lite0");
   const Tensor x = formula_image(1, 64, 64);
   const auto fast = optimize_for_inference(net.body, net.head);
   at::globalContext().setUserEnabledMkldnn(false);

@@ -4,6 +4,7 @@
 #include "nn/batch_norm_act.hpp"
 #include "nn/conv_unit.hpp"
 #include "nn/formula_tensors.hpp"
+#include "error_in.hpp"
 
 #include <map>
 #include <thread>
@@ -16,6 +17,8 @@
 
 namespace kindling {
 namespace {
+
+using kindling::testing::error_in;
 
 using ::testing::HasSubstr;
 using namespace kindling::testing;
@@ -37,17 +40,6 @@ std::string shape_lines(const torch::nn::Module& model) {
   std::string text;
   for (const auto& [name, line] : lines) text += line;
   return text;
-}
-
-template <class Call>
-Error error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error was thrown";
-  return Error(ErrorCode::internal, "");
 }
 
 class EveryModel : public ::testing::TestWithParam<std::string> {};
@@ -198,7 +190,7 @@ TEST(ModelRegistry, KnowsNormalisationAndSize) {
 }
 
 TEST(ModelRegistry, UnknownNameNamesTheNearest) {
-  const Error e = error_of([] { model_info("resnet19"); });
+  const Error e = error_in([] { model_info("resnet19"); });
   EXPECT_EQ(e.code(), ErrorCode::not_found);
   EXPECT_THAT(e.what(), HasSubstr("there is no model named 'resnet19'"));
   EXPECT_THAT(e.what(), HasSubstr("did you mean 'resnet18'?"));
@@ -215,9 +207,9 @@ TEST(ModelRegistry, RegisteringAgainReplacesWhileOldReferencesStayGood) {
 }
 
 TEST(ModelRegistry, RefusesAModelWithoutNameOrMaker) {
-  EXPECT_THAT(error_of([] { register_model({.name = "x"}); }).what(),
+  EXPECT_THAT(error_in([] { register_model({.name = "x"}); }).what(),
               HasSubstr("needs a name and a function"));
-  EXPECT_THAT(error_of([] {
+  EXPECT_THAT(error_in([] {
                 register_model({.name = "x", .make = model_info("resnet18").make, .mean = {0.5f}});
               }).what(),
               HasSubstr("mean and std differ in length"));
@@ -239,7 +231,7 @@ TEST(ModelRegistry, MayBeUsedFromSeveralThreads) {
 
 TEST(ImageModel, RefusesWhatIsNotABatchOfImages) {
   const auto model = create_model("resnet18");
-  const Error e = error_of([&] { model->forward_features(torch::zeros({3, 8, 8})); });
+  const Error e = error_in([&] { model->forward_features(torch::zeros({3, 8, 8})); });
   EXPECT_EQ(e.code(), ErrorCode::usage);
   EXPECT_EQ(e.fact("expected"), "N x 3 x H x W floats");
   EXPECT_THAT(e.fact("got"), HasSubstr("[3, 8, 8]"));
@@ -248,7 +240,7 @@ TEST(ImageModel, RefusesWhatIsNotABatchOfImages) {
 }
 
 TEST(ImageModel, WithoutClassifierForwardIsAnError) {
-  EXPECT_THAT(error_of([] {
+  EXPECT_THAT(error_in([] {
                 create_model("efficientnet_lite0")->forward(torch::zeros({1, 3, 32, 32}));
               }).what(),
               HasSubstr("made without a classifier"));
@@ -358,7 +350,7 @@ TEST(BatchNormAct, SecondDerivativeIsAnErrorAndNotAWrongNumber) {
   Tensor x = torch::randn({2, 4, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast).set_requires_grad(true);
   auto bn = detail::make_norm(4);
   const Tensor loss = detail::batch_norm_act(x, *bn, detail::Activation::relu).pow(2).sum();
-  EXPECT_THAT(error_of([&] { torch::autograd::grad({loss}, {x}, {}, true, /*create_graph=*/true); }).what(),
+  EXPECT_THAT(error_in([&] { torch::autograd::grad({loss}, {x}, {}, true, /*create_graph=*/true); }).what(),
               HasSubstr("no second derivative"));
 }
 

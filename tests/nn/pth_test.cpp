@@ -1,5 +1,6 @@
 #include "core/temporary_folder.hpp"
 #include "nn/weights_golden.hpp"
+#include "error_in.hpp"
 
 #include <gmock/gmock.h>
 #include <torch/nn.h>
@@ -9,7 +10,7 @@ namespace kindling {
 namespace {
 
 using testing::as_bytes;
-using testing::error_of;
+using testing::error_in;
 using testing::golden_file;
 using ::testing::HasSubstr;
 
@@ -46,7 +47,7 @@ INSTANTIATE_TEST_SUITE_P(Pth, PthFormats, ::testing::Values("weights_zip.pth", "
 class PthMalicious : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(PthMalicious, IsRefusedByNameAndNothingIsExecuted) {
-  const Error e = error_of([&] { Weights::open(golden_file(GetParam())); });
+  const Error e = error_in([&] { Weights::open(golden_file(GetParam())); });
   EXPECT_EQ(e.code(), ErrorCode::unsupported);
   EXPECT_EQ(e.message(),
             "this file holds a Python object of class posix.system; kindling reads tensors, dicts, lists, "
@@ -61,19 +62,19 @@ INSTANTIATE_TEST_SUITE_P(Pth, PthMalicious,
                          ::testing::Values("weights_malicious.pth", "weights_malicious_legacy.pth"));
 
 TEST(PthReader, RefusesAWholeModuleByItsClass) {
-  const Error e = error_of([] { Weights::open(golden_file("weights_whole_module.pth")); });
+  const Error e = error_in([] { Weights::open(golden_file("weights_whole_module.pth")); });
   EXPECT_EQ(e.code(), ErrorCode::unsupported);
   EXPECT_THAT(e.message(), HasSubstr("torch.nn.modules.container.Sequential"));
 }
 
 TEST(PthReader, RefusesATorchScriptProgram) {
-  const Error e = error_of([] { Weights::open(golden_file("weights_torchscript.pt")); });
+  const Error e = error_in([] { Weights::open(golden_file("weights_torchscript.pt")); });
   EXPECT_EQ(e.code(), ErrorCode::unsupported);
   EXPECT_THAT(e.message(), HasSubstr("TorchScript"));
 }
 
 TEST(PthReader, NamesTheDictsItCannotChooseFrom) {
-  const Error e = error_of([] { Weights::open(golden_file("weights_ambiguous.pth")); });
+  const Error e = error_in([] { Weights::open(golden_file("weights_ambiguous.pth")); });
   EXPECT_EQ(e.code(), ErrorCode::bad_weights);
   EXPECT_THAT(e.message(), HasSubstr("several dicts of tensors: a, b"));
   EXPECT_THAT(e.hint(), HasSubstr("['a']"));
@@ -83,7 +84,7 @@ TEST(PthReader, RefusesOtherFiles) {
   const testing::TemporaryFolder folder;
   const auto error = [&](const std::string& contents) {
     write_file(folder / "x", contents);
-    return error_of([&] { Weights::open(folder / "x"); });
+    return error_in([&] { Weights::open(folder / "x"); });
   };
   EXPECT_THAT(error("").message(), HasSubstr("neither a safetensors nor a PyTorch file"));
   EXPECT_THAT(error("<html>404</html>").message(), HasSubstr("neither a safetensors nor a PyTorch file"));
@@ -91,7 +92,7 @@ TEST(PthReader, RefusesOtherFiles) {
   EXPECT_EQ(tar.code(), ErrorCode::unsupported);
   EXPECT_THAT(tar.message(), HasSubstr("tar format"));
   EXPECT_THAT(error("PK\x03\x04 and then nothing").message(), HasSubstr("zip archive"));
-  EXPECT_EQ(error_of([&] { Weights::open(folder / "missing.pth"); }).code(), ErrorCode::not_found);
+  EXPECT_EQ(error_in([&] { Weights::open(folder / "missing.pth"); }).code(), ErrorCode::not_found);
 }
 
 // ---- pickles by hand; `legacy` puts one after the pre-zip format's head
@@ -106,7 +107,7 @@ std::string legacy(const std::string& state, const std::string& keys = "\x80\x02
 
 Error legacy_error(const std::string& state) {
   const std::string file = legacy(state);
-  return error_of([&] { read_pth(as_bytes(file), "x.pth"); });
+  return error_in([&] { read_pth(as_bytes(file), "x.pth"); });
 }
 
 TEST(Pickle, RefusesDamagedStreams) {
@@ -192,7 +193,7 @@ std::string one_tensor(const std::string& offset, const std::string& sizes, cons
 }
 
 std::string tensor_error(const std::string& file) {
-  return error_of([&] { read_pth(as_bytes(file), "x.pth"); }).message();
+  return error_in([&] { read_pth(as_bytes(file), "x.pth"); }).message();
 }
 
 TEST(PthTensor, ReadsTheHandMadeFile) {

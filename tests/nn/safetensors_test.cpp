@@ -1,5 +1,6 @@
 #include "core/temporary_folder.hpp"
 #include "nn/weights_golden.hpp"
+#include "error_in.hpp"
 
 #include <cstring>
 
@@ -11,7 +12,7 @@ namespace kindling {
 namespace {
 
 using testing::as_bytes;
-using testing::error_of;
+using testing::error_in;
 using ::testing::HasSubstr;
 
 /// A file of a header and `data_bytes` zeros.
@@ -31,7 +32,7 @@ Weights read(const std::string& file) {
 }
 
 std::string message_of(const std::string& file) {
-  const Error e = error_of([&] { read(file); });
+  const Error e = error_in([&] { read(file); });
   EXPECT_EQ(e.fact("path"), "x.safetensors");
   EXPECT_FALSE(e.hint().empty());
   return e.message();
@@ -203,7 +204,7 @@ TEST(SafetensorsWriter, GivesTheSameBytesTwice) {
 TEST(SafetensorsWriter, RefusesWhatTheFormatCannotSay) {
   const testing::TemporaryFolder folder;
   const auto message = [&](const Weights::Named& tensors) {
-    return error_of([&] { save_safetensors(folder / "a", tensors); }).message();
+    return error_in([&] { save_safetensors(folder / "a", tensors); }).message();
   };
   const auto one = torch::ones({1});
   EXPECT_THAT(message({{"a", one}, {"a", one}}), HasSubstr("different names"));

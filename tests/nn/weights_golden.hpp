@@ -78,16 +78,4 @@ inline Json golden_rows(const std::string& table, const std::string& file) {
   return parse_json(read_text(golden_file(table)), table).at(file);
 }
 
-/// Runs `work` and gives the Error that it throws.
-template <class Work>
-Error error_of(Work work) {
-  try {
-    work();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no Error was thrown";
-  return Error(ErrorCode::internal, "");
-}
-
 }  // namespace kindling::testing

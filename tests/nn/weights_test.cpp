@@ -1,4 +1,5 @@
 #include "nn/weights_golden.hpp"
+#include "error_in.hpp"
 
 #include <gmock/gmock.h>
 #include <torch/nn.h>
@@ -8,14 +9,14 @@ namespace kindling {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::error_of;
+using testing::error_in;
 using ::testing::HasSubstr;
 
 TEST(Weights, FindsByNameAndNamesTheClosest) {
   const Weights weights({{"conv1.weight", torch::ones({2})}, {"fc.bias", torch::zeros({1})}});
   EXPECT_EQ(weights.at("conv1.weight").numel(), 2);
   EXPECT_FALSE(weights.contains("conv1.bias"));
-  const Error e = error_of([&] { weights.at("conv1.weigth"); });
+  const Error e = error_in([&] { weights.at("conv1.weigth"); });
   EXPECT_EQ(e.code(), ErrorCode::not_found);
   EXPECT_THAT(e.message(), HasSubstr("did you mean 'conv1.weight'"));
 }
@@ -33,7 +34,7 @@ TEST(Weights, RenamedDropsEmptyNamesAndKeepsOrderAndMetadata) {
 
 TEST(Weights, RefusesTwoTensorsOfOneName) {
   const Weights weights({{"a", torch::ones({1})}, {"b", torch::ones({1})}});
-  const Error e = error_of([&] { weights.renamed([](const std::string&) { return "same"; }); });
+  const Error e = error_in([&] { weights.renamed([](const std::string&) { return "same"; }); });
   EXPECT_EQ(e.code(), ErrorCode::bad_weights);
   EXPECT_THAT(e.message(), HasSubstr("the same name"));
 }
@@ -90,7 +91,7 @@ TEST(LoadStateDict, NamesMissingAndUnexpectedKeysAndChangesNothing) {
   auto state = state_without(from, "bn.");
   state.emplace_back("extra", torch::ones({1}));
   const auto before = to.conv->weight.clone();
-  const Error e = error_of([&] { load_state_dict(to, Weights(state)); });
+  const Error e = error_in([&] { load_state_dict(to, Weights(state)); });
   EXPECT_EQ(e.code(), ErrorCode::bad_weights);
   EXPECT_EQ(e.message(),
             "the weights do not fit the model: 4 missing (bn.weight; bn.bias; bn.running_mean; …), "
@@ -104,7 +105,7 @@ TEST(LoadStateDict, ExplainsAnotherNumberOfClasses) {
   auto state = state_without(Net(), "fc.");
   state.emplace_back("fc.weight", torch::ones({1000, 4}));
   state.emplace_back("fc.bias", torch::ones({1000}));
-  const Error e = error_of([&] { load_state_dict(to, Weights(state)); });
+  const Error e = error_in([&] { load_state_dict(to, Weights(state)); });
   EXPECT_EQ(e.message(),
             "the weights do not fit the model: 2 misshapen (fc.weight: expected [10, 4], got [1000, 4]; "
             "fc.bias: expected [10], got [1000])");
@@ -116,7 +117,7 @@ TEST(LoadStateDict, NamesAForeignPrefix) {
   Net from, to;
   Weights::Named state;
   for (const auto& [name, tensor] : state_dict(from)) state.emplace_back("module." + name, tensor);
-  const Error e = error_of([&] { load_state_dict(to, Weights(state)); });
+  const Error e = error_in([&] { load_state_dict(to, Weights(state)); });
   EXPECT_THAT(e.hint(), HasSubstr("begin with 'module.'"));
 }
 

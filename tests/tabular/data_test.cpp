@@ -3,6 +3,7 @@
 #include <kindling/tabular.hpp>
 
 #include "core/temporary_folder.hpp"
+#include "error_in.hpp"
 
 #include <set>
 
@@ -17,6 +18,8 @@ using ::testing::HasSubstr;
 
 namespace {
 
+using kindling::testing::error_in;
+
 using Names = std::vector<std::string>;
 
 std::vector<std::int64_t> codes_of(const torch::Tensor& cats, std::int64_t column) {
@@ -26,16 +29,6 @@ std::vector<std::int64_t> codes_of(const torch::Tensor& cats, std::int64_t colum
 
 std::string column_of(const Error& e) {
   return e.fact("column");
-}
-
-template <class F>
-Error error_in(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  return Error(ErrorCode::internal, "no error");
 }
 
 /// y is "yes" where a number is large, with a class that says the same half of the time.

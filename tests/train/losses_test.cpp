@@ -2,6 +2,7 @@
 #include <kindling/train/losses.hpp>
 
 #include "golden.hpp"
+#include "error_in.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +14,8 @@ using ::testing::HasSubstr;
 using testing::tensor_from;
 
 namespace {
+
+using kindling::testing::error_in;
 
 struct Data {
   torch::Tensor pred;
@@ -31,16 +34,6 @@ Data data_of(const Json& file, const std::string& name) {
 double distance(const torch::Tensor& a, const torch::Tensor& b) {
   EXPECT_EQ(a.sizes(), b.sizes());
   return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();
-}
-
-Error error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error";
-  return Error(ErrorCode::internal, "none");
 }
 
 }  // namespace
@@ -95,7 +88,7 @@ TEST(Losses, SettingsThatCannotBeReadAreABadModel) {
                           R"({"name": "FocalLossFlat", "gamma": "big"})",
                           R"({"name": "MSELossFlat", "reduction": "median"})",
                           R"({"name": "CrossEntropyLossFlat", "weight": [1, "x"]})"}) {
-    EXPECT_EQ(error_of([&] { loss_from_json(parse_json(bad, "test")); }).code(), ErrorCode::bad_model) << bad;
+    EXPECT_EQ(error_in([&] { loss_from_json(parse_json(bad, "test")); }).code(), ErrorCode::bad_model) << bad;
   }
 }
 
@@ -123,18 +116,18 @@ TEST(Losses, SeveralTargetsReachAFunctionOfThem) {
   };
   EXPECT_EQ(of_two(pred, LossFunction::Targets{a, b}).item<float>(), 3);
   EXPECT_EQ(of_all(pred, LossFunction::Targets{a, b}).item<float>(), 5);
-  const Error e = error_of([&] { MSELossFlat()(pred, LossFunction::Targets{a, b}); });
+  const Error e = error_in([&] { MSELossFlat()(pred, LossFunction::Targets{a, b}); });
   EXPECT_THAT(e.what(), HasSubstr("another number of targets than the data has (takes: 1, targets: 2)"));
 }
 
 TEST(Losses, ShapesThatDoNotFitAreAClearError) {
-  const Error numbers = error_of([] { MSELossFlat()(torch::zeros({4, 2}), torch::zeros({4})); });
+  const Error numbers = error_in([] { MSELossFlat()(torch::zeros({4, 2}), torch::zeros({4})); });
   EXPECT_EQ(numbers.code(), ErrorCode::bad_data);
   EXPECT_THAT(numbers.what(), HasSubstr("(outputs: [4, 2], targets: [4])"));
-  error_of([] { CrossEntropyLossFlat()(torch::zeros({4, 2}), torch::zeros({3}, torch::kInt64)); });
-  error_of([] { CrossEntropyLossFlat({.axis = 5})(torch::zeros({4, 2}), torch::zeros({4}, torch::kInt64)); });
-  error_of([] { DiceLoss()(torch::zeros({1, 2, 3, 3}), torch::zeros({1, 2, 2}, torch::kInt64)); });
-  const Error weights = error_of([] {
+  error_in([] { CrossEntropyLossFlat()(torch::zeros({4, 2}), torch::zeros({3}, torch::kInt64)); });
+  error_in([] { CrossEntropyLossFlat({.axis = 5})(torch::zeros({4, 2}), torch::zeros({4}, torch::kInt64)); });
+  error_in([] { DiceLoss()(torch::zeros({1, 2, 3, 3}), torch::zeros({1, 2, 2}, torch::kInt64)); });
+  const Error weights = error_in([] {
     CrossEntropyLossFlat({.weight = {1, 2, 3}})(torch::zeros({4, 2}), torch::zeros({4}, torch::kInt64));
   });
   EXPECT_THAT(weights.what(), HasSubstr("one weight for each class (weights: 3, classes: 2)"));
@@ -144,7 +137,7 @@ TEST(Losses, ClassThatTheModelHasNoOutputForIsAClearError) {
   for (const LossFunction& loss :
        {CrossEntropyLossFlat(), FocalLossFlat(), LabelSmoothingCrossEntropyFlat()}) {
     const Error e =
-        error_of([&] { loss(torch::zeros({2, 3}), torch::tensor({0, 3}, torch::kInt64)); });
+        error_in([&] { loss(torch::zeros({2, 3}), torch::tensor({0, 3}, torch::kInt64)); });
     EXPECT_EQ(e.code(), ErrorCode::bad_data);
     EXPECT_THAT(e.what(), HasSubstr("(largest: 3, smallest: 0, outputs: 3)"));
   }
@@ -155,7 +148,7 @@ TEST(Losses, WeightsOfLabelsScaleTheirColumns) {
   const double plain = BCEWithLogitsLossFlat()(pred, targ).item<double>();
   EXPECT_NEAR(BCEWithLogitsLossFlat({.weight = {1, 3}})(pred, targ).item<double>(), 2 * plain, 1e-6);
   EXPECT_NEAR(BCELossFlat({.weight = {1, 3}})(pred.sigmoid(), targ).item<double>(), 2 * plain, 1e-6);
-  error_of([&] { BCEWithLogitsLossFlat({.pos_weight = {1, 2, 3}})(pred, targ); });
+  error_in([&] { BCEWithLogitsLossFlat({.pos_weight = {1, 2, 3}})(pred, targ); });
 }
 
 TEST(Losses, OnlyLossesOfClassesMixTheirLosses) {

@@ -26,7 +26,7 @@ GivenDraws draws_of(const Json& step, const char* key) {
   return step.contains(key) ? step.at(key).get<GivenDraws>() : GivenDraws{};
 }
 
-AffineStep step_of(const Json& step) {
+AffineStep affine_step(const Json& step) {
   const auto name = step.at("step").get<std::string>();
   const GivenDraws draw = draws_of(step, "draw"), x = draws_of(step, "draw_x"), y = draws_of(step, "draw_y");
   if (name == "flip") return FlipOptions{.p = 1, .draw = draw};
@@ -38,7 +38,7 @@ AffineStep step_of(const Json& step) {
 
 AffineCoordTfm transform_of(const Json& c) {
   std::vector<AffineStep> steps;
-  for (const Json& step : c.at("steps")) steps.push_back(step_of(step));
+  for (const Json& step : c.at("steps")) steps.push_back(affine_step(step));
   AffineOptions options;
   const Json& given = c.at("options");
   if (!c.at("size").is_null()) options.size = Size{c.at("size")[1].get<int>(), c.at("size")[0].get<int>()};

@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-fs::path shared_data() {
+fs::path shared_sets() {
   const char* folder = std::getenv("KINDLING_SHARED_DATA");
   return folder != nullptr ? fs::path(folder) : fs::path(KINDLING_SOURCE_DIR) / "../shared/data";
 }
@@ -23,7 +23,7 @@ fs::path shared_data() {
 class RealData : public ::testing::Test {
  protected:
   bool unpack(const std::string& archive) {
-    const fs::path path = shared_data() / archive;
+    const fs::path path = shared_sets() / archive;
     if (!fs::exists(path)) return false;
     const std::string command = "tar xzf '" + path.string() + "' -C '" + folder_.path().string() + "'";
     return std::system(command.c_str()) == 0;

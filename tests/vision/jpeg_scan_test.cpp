@@ -11,7 +11,7 @@ namespace {
 
 using test::scene;
 
-const fs::path golden = fs::path(KINDLING_SOURCE_DIR) / "tests/golden/vision/images";
+const fs::path golden_photos = fs::path(KINDLING_SOURCE_DIR) / "tests/golden/vision/images";
 
 /// The largest difference from what the decoder gives at an eighth; brightness is what it stores.
 int worst_difference(const Image& scanned, ByteSpan jpeg) {
@@ -57,7 +57,7 @@ TEST(JpegScan, GivesTheBrightnessThatTheDecoderGives) {
 TEST(JpegScan, ReadsSubsamplingsRestartsAndOrientations) {
   for (const std::string name : {"jpeg_420.jpg", "jpeg_422.jpg", "jpeg_444.jpg", "jpeg_restart.jpg",
                                  "jpeg_grey.jpg", "jpeg_trailing.jpg"}) {
-    const Bytes jpeg = read_file(golden / name);
+    const Bytes jpeg = read_file(golden_photos / name);
     const auto scan = scan_jpeg(jpeg);
     ASSERT_TRUE(scan.has_value()) << name;
     const ImageInfo info = image_info(jpeg);
@@ -66,14 +66,14 @@ TEST(JpegScan, ReadsSubsamplingsRestartsAndOrientations) {
     EXPECT_LE(worst_difference(scan->grey, jpeg), 12) << name;
   }
   for (int orientation = 1; orientation <= 8; ++orientation) {
-    const auto scan = scan_jpeg(read_file(golden / ("jpeg_exif_" + std::to_string(orientation) + ".jpg")));
+    const auto scan = scan_jpeg(read_file(golden_photos / ("jpeg_exif_" + std::to_string(orientation) + ".jpg")));
     ASSERT_TRUE(scan.has_value()) << orientation;
     EXPECT_EQ(scan->info.orientation, orientation);
   }
 }
 
 TEST(JpegScan, LeavesWhatIsNotOrdinaryToTheDecoder) {
-  for (const auto& entry : fs::directory_iterator(golden)) {
+  for (const auto& entry : fs::directory_iterator(golden_photos)) {
     const std::string name = entry.path().filename().string();
     const bool leaves = name.find("jpeg") != 0 || name == "jpeg_progressive.jpg" || name == "jpeg_cmyk.jpg" ||
                         name == "jpeg_ycck.jpg" || name == "jpeg_rgb.jpg";
@@ -96,7 +96,7 @@ TEST(JpegScan, ChangedFilesAreNeverBetterThanTheDecoderFindsThem) {
   test::Draws draws(11);
   std::vector<Bytes> files = {encode_jpeg(scene(2, {64, 48}), 70),
                               encode_jpeg(to_grey(scene(3, {50, 40})), 95),
-                              read_file(golden / "jpeg_restart.jpg"), read_file(golden / "jpeg_444.jpg")};
+                              read_file(golden_photos / "jpeg_restart.jpg"), read_file(golden_photos / "jpeg_444.jpg")};
   int taken = 0;
   for (int round = 0; round < 6000; ++round) {
     Bytes bytes = files[static_cast<std::size_t>(round) % files.size()];

@@ -3,6 +3,7 @@
 
 #include "golden.hpp"
 #include "vision/drawn_photos.hpp"
+#include "error_in.hpp"
 
 #include <regex>
 
@@ -20,17 +21,9 @@ using ::testing::HasSubstr;
 
 namespace {
 
-using Names = std::vector<std::string>;
+using kindling::testing::error_in;
 
-template <class F>
-Error error_in(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  return Error(ErrorCode::internal, "no error");
-}
+using Names = std::vector<std::string>;
 
 class LabelKinds : public ::testing::Test {
  protected:

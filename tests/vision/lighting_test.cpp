@@ -19,9 +19,9 @@ using testing::golden;
 
 namespace {
 
-constexpr double tolerance = 1e-5;
+constexpr double lighting_tolerance = 1e-5;
 
-LightingStep step_of(const Json& step) {
+LightingStep lighting_step(const Json& step) {
   const auto name = step.at("step").get<std::string>();
   const auto draw = step.at("draw").get<GivenDraws>();
   if (name == "brightness") return BrightnessOptions{.p = 1, .draw = draw};
@@ -46,9 +46,9 @@ TEST(LightingTfm, EveryGoldenCaseIsWithin1e5OfFastai) {
   int compared = 0;
   for (const Json& c : file.at("lighting")) {
     std::vector<LightingStep> steps;
-    for (const Json& step : c.at("steps")) steps.push_back(step_of(step));
+    for (const Json& step : c.at("steps")) steps.push_back(lighting_step(step));
     const auto images = LightingTfm(steps).encodes(TensorImage{batch_of(c)}, {.split = Split::train}).tensor;
-    EXPECT_LT(difference(images, golden_images(c)), tolerance) << c.at("steps");
+    EXPECT_LT(difference(images, golden_images(c)), lighting_tolerance) << c.at("steps");
     ++compared;
   }
   EXPECT_EQ(compared, 5);
@@ -64,11 +64,11 @@ TEST(LightingTfm, KernelsEqualTorchsOperatorsOnAllValues) {
   maps[2].mix = {1.2, 0, 0, 0, 1.2, 0, 0, 0, 1.2};
   maps[3].mix = {0.7, 0, 0, 0, 0.7, 0, 0, 0, 0.7};
   maps[3].shift = {-0.4, -0.4, -0.4};
-  EXPECT_LT(difference(detail::light(batch, maps), detail::light_by_torch(batch, maps)), tolerance);
+  EXPECT_LT(difference(detail::light(batch, maps), detail::light_by_torch(batch, maps)), lighting_tolerance);
   maps[4].mix = {0.9, 0.2, -0.1, 0.3, 0.5, 0.2, 0.1, 0.1, 1.3};
   maps[4].shift = {0.1, -0.2, 0.3};
   maps[4].mixes = true;
-  EXPECT_LT(difference(detail::light(batch, maps), detail::light_by_torch(batch, maps)), tolerance);
+  EXPECT_LT(difference(detail::light(batch, maps), detail::light_by_torch(batch, maps)), lighting_tolerance);
 }
 
 TEST(LightingTfm, TheBatchThatComesInIsLeftAloneAndLayoutDoesNotMatter) {
@@ -98,8 +98,8 @@ TEST(Hue, EqualsFastaiAndTorchsOperators) {
   for (const Json& c : file.at("hue")) {
     const auto draws = c.at("draw").get<std::vector<double>>();
     const auto images = Hue().apply(TensorImage{batch_of(c)}, draws).tensor;
-    EXPECT_LT(difference(images, golden_images(c)), tolerance);
-    EXPECT_LT(difference(images, detail::turn_hue_by_torch(batch_of(c), draws)), tolerance);
+    EXPECT_LT(difference(images, golden_images(c)), lighting_tolerance);
+    EXPECT_LT(difference(images, detail::turn_hue_by_torch(batch_of(c), draws)), lighting_tolerance);
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using testing::TemporaryFolder;
 
-Image picture(int width, int height) {
+Image plain_picture(int width, int height) {
   Image image({width, height}, 3);
   for (std::size_t i = 0; i < image.bytes(); ++i) image.data()[i] = static_cast<std::uint8_t>(i * i / 3);
   return image;
@@ -28,9 +28,9 @@ class ResizeImages : public ::testing::Test {
 };
 
 TEST_F(ResizeImages, ScalesLargePicturesAndCopiesTheOthers) {
-  put("large.png", encode_png(picture(300, 200)));
-  put("small.png", encode_png(picture(50, 20)));
-  put("sub/tall.png", encode_png(picture(100, 400)));
+  put("large.png", encode_png(plain_picture(300, 200)));
+  put("small.png", encode_png(plain_picture(50, 20)));
+  put("sub/tall.png", encode_png(plain_picture(100, 400)));
   write_file(folder_ / "in/broken.jpg", "<html>");
   write_file(folder_ / "in/notes.txt", "mine");
   const auto flat = resize_images(folder_ / "in", {.max_size = 120, .dest = folder_ / "out"});
@@ -39,7 +39,7 @@ TEST_F(ResizeImages, ScalesLargePicturesAndCopiesTheOthers) {
   ASSERT_EQ(flat.unreadable.size(), 1u);
   EXPECT_EQ(flat.unreadable[0].path.filename(), "broken.jpg");
   const Image made = open_image(folder_ / "out/large.png");
-  const Image expected = resize(picture(300, 200), Size{120, 80});
+  const Image expected = resize(plain_picture(300, 200), Size{120, 80});
   EXPECT_EQ(made.size(), (Size{120, 80}));
   EXPECT_TRUE(std::equal(made.data(), made.data() + made.bytes(), expected.data()));
   EXPECT_EQ(read_file(folder_ / "out/small.png"), read_file(folder_ / "in/small.png"));
@@ -50,8 +50,8 @@ TEST_F(ResizeImages, ScalesLargePicturesAndCopiesTheOthers) {
 }
 
 TEST_F(ResizeImages, InPlaceChangesOnlyWhatIsTooLarge) {
-  put("large.jpg", encode_jpeg(picture(300, 200)));
-  put("small.png", encode_png(picture(50, 20)));
+  put("large.jpg", encode_jpeg(plain_picture(300, 200)));
+  put("small.png", encode_png(plain_picture(50, 20)));
   const Bytes small = read_file(folder_ / "in/small.png");
   // The smallest of all GIFs, claimed to be as wide as it likes: 300 x 1.
   Bytes gif;
@@ -69,7 +69,7 @@ TEST_F(ResizeImages, InPlaceChangesOnlyWhatIsTooLarge) {
 }
 
 TEST_F(ResizeImages, GreyPicturesBecomeRgbUnlessToldOtherwise) {
-  put("grey.png", encode_png(to_grey(picture(50, 20))));
+  put("grey.png", encode_png(to_grey(plain_picture(50, 20))));
   resize_images(folder_ / "in", {.max_size = 120, .dest = folder_ / "rgb"});
   resize_images(folder_ / "in", {.max_size = 120, .dest = folder_ / "same", .to_rgb = false});
   EXPECT_EQ(image_info(read_file(folder_ / "rgb/grey.png")).channels, 3);

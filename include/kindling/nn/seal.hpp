@@ -9,7 +9,8 @@
 
 namespace kindling {
 
-/// Metadata key of the seal.
+/// Metadata key of the manifest, and of the seal.
+inline constexpr const char* manifest_key = "kindling";
 inline constexpr const char* seal_key = "sha256";
 /// What stands there while the digest is made.
 inline constexpr const char* unsealed = "0000000000000000000000000000000000000000000000000000000000000000";
