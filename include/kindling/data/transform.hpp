@@ -71,36 +71,38 @@ struct MayDraw<T, std::variant<Kinds...>> {
   static constexpr bool value = ((EncodesWithContext<T, Kinds> || CallsWithContext<T, Kinds>) || ...);
 };
 
+template <class T, class Kind>
+Value encode_kind(const T& t, const Kind& kind, const Value& value, const ItemContext& context) {
+  if constexpr (EncodesWithContext<T, Kind>)
+    return Value(t.encodes(kind, context));
+  else if constexpr (EncodesAlone<T, Kind>)
+    return Value(t.encodes(kind));
+  else if constexpr (CallsWithContext<T, Kind>)
+    return Value(t(kind, context));
+  else if constexpr (CallsAlone<T, Kind>)
+    return Value(t(kind));
+  else
+    return value;
+}
+
+template <class T, class Kind>
+Value decode_kind(const T& t, const Kind& kind, const Value& value, const ItemContext& context) {
+  if constexpr (DecodesWithContext<T, Kind>)
+    return Value(t.decodes(kind, context));
+  else if constexpr (Decodes<T, Kind>)
+    return Value(t.decodes(kind));
+  else
+    return value;
+}
+
 template <class T>
 Value encode_with(const T& t, const Value& value, const ItemContext& context) {
-  return std::visit(
-      [&]<class Kind>(const Kind& kind) -> Value {
-        if constexpr (EncodesWithContext<T, Kind>)
-          return Value(t.encodes(kind, context));
-        else if constexpr (EncodesAlone<T, Kind>)
-          return Value(t.encodes(kind));
-        else if constexpr (CallsWithContext<T, Kind>)
-          return Value(t(kind, context));
-        else if constexpr (CallsAlone<T, Kind>)
-          return Value(t(kind));
-        else
-          return value;
-      },
-      value);
+  return std::visit([&](const auto& kind) { return encode_kind(t, kind, value, context); }, value);
 }
 
 template <class T>
 Value decode_with(const T& t, const Value& value, const ItemContext& context) {
-  return std::visit(
-      [&]<class Kind>(const Kind& kind) -> Value {
-        if constexpr (DecodesWithContext<T, Kind>)
-          return Value(t.decodes(kind, context));
-        else if constexpr (Decodes<T, Kind>)
-          return Value(t.decodes(kind));
-        else
-          return value;
-      },
-      value);
+  return std::visit([&](const auto& kind) { return decode_kind(t, kind, value, context); }, value);
 }
 
 }  // namespace detail
