@@ -161,10 +161,16 @@ struct Watched {
 };
 
 void fit(Learner& learn, const TrainOptions& o) {
+  if (o.quick) {
+    learn.quick_fit({.wd = o.wd});
+    if (o.epochs == 0 || learn.interrupted) return;
+  }
   if (o.no_pretrained)
     learn.fit_one_cycle(o.epochs, o.lr, {.wd = o.wd});
   else
-    learn.fine_tune(o.epochs, {.base_lr = o.lr, .freeze_epochs = o.freeze_epochs, .wd = o.wd});
+    // After a quick fit the head is trained: what follows is for the whole model.
+    learn.fine_tune(o.epochs,
+                    {.base_lr = o.lr, .freeze_epochs = o.quick ? 0 : o.freeze_epochs, .wd = o.wd});
 }
 
 void tell_data(const PhotoSet& set, const TrainOptions& o, Listener& listener) {
@@ -196,7 +202,8 @@ struct Outcome {
   std::string bottleneck;  ///< what the last epoch waited for
 };
 
-void tell_result(const Outcome& outcome, const PhotoSet& set, const RunFolder& run, Listener& listener) {
+void tell_result(const Outcome& outcome, const TrainOptions& o, const PhotoSet& set, const RunFolder& run,
+                 Listener& listener) {
   const std::string model = shell_word(run.file(model_file).string());
   std::string text = "\n" + result_line(outcome.metrics, set, outcome.seconds) + "\n";
   if (outcome.status != "done") {
@@ -208,6 +215,8 @@ void tell_result(const Outcome& outcome, const PhotoSet& set, const RunFolder& r
   text +=
       fmt::format("  run    {}\n  model  {}\n\ntry it:\n  kindling predict {} PHOTO...\n  kindling info {}",
                   run.path().string(), run.file(model_file).string(), model, model);
+  if (o.quick && o.epochs == 0 && outcome.status == "done")
+    text += fmt::format("\n\nbetter, in minutes:\n  kindling train --like {} --epochs 3", shell_word(run.path().string()));
   listener.message(Level::info, text);
   Json event = {{"event", outcome.status == "interrupted" ? "interrupted" : "done"},
                 {"run", run.path().string()},
@@ -301,6 +310,15 @@ void check_flags(const TrainOptions& o, const TrainSettings& flags) {
                 "kindling train --resume RUN, without DATA and -o");
 }
 
+/// --quick alone is a quick fit and no more.
+void settle_quick(TrainOptions& o, const TrainSettings& flags) {
+  if (flags.given("quick") && !flags.given("epochs")) o.epochs = 0;
+  if (!o.quick) return;
+  if (o.no_pretrained)
+    throw Error(ErrorCode::usage, "--quick and --no-pretrained exclude each other: random layers give no features", {},
+                "leave one of them out");
+}
+
 /// A run that goes on must see the photos that it began with.
 void check_same_data(const Json& before, const PhotoSet& set) {
   const std::string was = before["data"].value("sha256", ""), is = set.fingerprint();
@@ -389,6 +407,7 @@ int train(TrainOptions& o, TrainSettings& flags) {
   std::unique_ptr<RunFolder> run;
   if (!o.resume.empty()) run = open_run(o);
   if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty()) take_from(other, o, flags);
+  settle_quick(o, flags);
   apply(o.common);
   choose_kernels(o);
   const auto listener = std::make_shared<EventLog>(make_listener(o.common));
@@ -424,7 +443,7 @@ int train(TrainOptions& o, TrainSettings& flags) {
   listener->event({{"event", "train"}, {"run", run->path().string()}, {"settings", record["settings"]}});
   try {
     const Outcome outcome = train_watched(learn, o, *run, record, start, *listener);
-    tell_result(outcome, set, *run, *listener);
+    tell_result(outcome, o, set, *run, *listener);
     return outcome.status == "interrupted" ? exit_code(ErrorCode::interrupted) : 0;
   } catch (const std::exception& e) {
     note_failure(*run, std::move(record), e, *listener);
@@ -444,6 +463,7 @@ the training at the next batch and keeps what was learnt; --resume goes on from 
 Examples:
   kindling train photos/                                photos/cat/*.jpg, photos/dog/*.jpg …
   kindling train pets/ --label name-case:cat,dog --size 192 --bs 32
+  kindling train photos/ --quick                        a first answer in seconds; --quick --epochs 3 goes on
   kindling train photos/ --arch resnet34 --epochs 5 --metrics error_rate,accuracy -o runs/second
   kindling train --resume runs/second                   after Ctrl-C, a crash or a power cut
   kindling train --like runs/second --epochs 10         the same again, but longer)");

@@ -20,8 +20,9 @@ struct TrainOptions {
   std::string resume;
   std::string like;
   std::string arch = "efficientnet_lite0";
-  int epochs = 3;
+  int epochs = 3;  ///< 0: a quick fit alone
   int freeze_epochs = 1;
+  bool quick = false;
   double lr = 2e-3;
   std::optional<int> bs;
   std::optional<int> size;
@@ -51,6 +52,8 @@ class TrainSettings {
   void take(const Json& settings);
   /// Throws `usage` where a flag was given that changes what is learnt: a run that goes on keeps its settings.
   void demand_none_given() const;
+  /// Whether the flag of that setting was given.
+  bool given(const std::string& key) const;
 
  private:
   struct Setting {
@@ -59,7 +62,6 @@ class TrainSettings {
     std::function<Json()> get;
     std::function<void(const Json&)> set;
   };
-  bool given(const std::string& key) const;
   template <class T>
   void add(CLI::Option* option, const std::string& key, T& value);
   void add_model_flags(CLI::App& app, TrainOptions& o);

@@ -201,7 +201,8 @@ void Checkpoints::after_cancel_fit(Learner& learn) {
   if (!learn.interrupted) return;
   stopped_ = true;
   // Within a validation the end of the epoch's training may be lost, which is a matter of half a minute.
-  if (learn.training && !learn.options().recorder.train_metrics) write(learn, Learner::At::batch_end);
+  // Before an epoch's first batch is done there is nothing to go on from but the checkpoint before.
+  if (learn.training && learn.iter >= 0 && !learn.options().recorder.train_metrics) write(learn, Learner::At::batch_end);
 }
 
 void Checkpoints::after_fit(Learner& learn) {

@@ -132,7 +132,7 @@ void Learner::fit(int epochs, std::optional<Hyper> lr, const FitOptions& options
   if (options.start_epoch > 0) {
     extra.push_back(SkipToEpoch{.epoch = options.start_epoch});
   }
-  run_fit(epochs, extra);
+  run_fit(epochs, extra, [this](std::int64_t first) { all_batches(dls.train(), epochs_begun_++, first); });
 }
 
 void Learner::fit_one_cycle(int epochs, std::optional<Hyper> lr_max, const OneCycleOptions& options) {
@@ -194,7 +194,7 @@ void Learner::with_callbacks(Callbacks cbs, const std::function<void()>& body) {
   body();
 }
 
-void Learner::run_fit(int epochs, const Callbacks& extra) {
+void Learner::run_fit(int epochs, const Callbacks& extra, const TrainBody& train) {
   if (dls.train().size() == 0) {
     throw Error(ErrorCode::bad_data, "there are fewer training items than a batch",
                 {{"training items", dls.train().n()}, {"bs", dls.train().options().bs}},
@@ -220,22 +220,21 @@ void Learner::run_fit(int epochs, const Callbacks& extra) {
         first = resume_->position.epoch;
         if (!resume_->position.in_epoch) resume_.reset();
       }
-      for (epoch = first; epoch < n_epoch; ++epoch) one_epoch();
+      for (epoch = first; epoch < n_epoch; ++epoch) one_epoch(train);
     });
   });
 }
 
-void Learner::one_epoch() {
+void Learner::one_epoch(const TrainBody& train) {
   run_phase<CancelEpoch>(*this, Event::before_epoch, Event::after_cancel_epoch, Event::after_epoch, [&] {
-    epoch_train();
+    epoch_train(train);
     epoch_validate(dls.valid());
   });
 }
 
-void Learner::epoch_train() {
+void Learner::epoch_train(const TrainBody& train) {
   run_phase<CancelTrain>(*this, Event::before_train, Event::after_cancel_train, Event::after_train, [&] {
-    const std::int64_t first = take_resume_batch();
-    all_batches(dls.train(), epochs_begun_++, first);
+    train(take_resume_batch());
   });
 }
 

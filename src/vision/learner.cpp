@@ -23,6 +23,11 @@ struct VisionModel : torch::nn::Module {
   VisionModel(std::shared_ptr<Backbone> b, torch::nn::Sequential h)
       : body(register_module("body", std::move(b))), head(register_module("head", std::move(h))) {}
   torch::Tensor forward(const torch::Tensor& x) { return head->forward(body->forward_features(x)); }
+  /// Layers of the head from `first` on, before `last`.
+  torch::Tensor head_layers(torch::Tensor x, std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i < last; ++i) x = (head->begin() + static_cast<std::ptrdiff_t>(i))->forward(x);
+    return x;
+  }
   std::shared_ptr<Backbone> body;
   torch::nn::Sequential head;
 };
@@ -95,6 +100,16 @@ Model create_vision_model(const std::string& arch, int n_out, int n_in, const He
   model.groups.push_back({module->head.ptr()});
   model.spec = {
       {"kind", "vision"}, {"arch", arch}, {"n_out", n_out}, {"n_in", n_in}, {"head", head_to_json(head)}};
+  if (head.pool) {
+    // Pooling and flattening, the head's first two layers, learn nothing and leave little to keep.
+    constexpr std::size_t pooling = 2;
+    model.features = [module](const Model::Inputs& x) {
+      return module->head_layers(module->body->forward_features(x.at(0)), 0, pooling);
+    };
+    model.head = [module](const Model::Inputs& x) {
+      return module->head_layers(x.at(0), pooling, module->head->size());
+    };
+  }
   model.optimize_for_inference = [module]() -> Model::Forward {
     auto net = optimize_for_inference(module->body, module->head);
     return [net](const Model::Inputs& x) { return net->forward(x.at(0)); };

@@ -33,6 +33,18 @@ TEST(TrainGuide, FitsAndLooks) {
   EXPECT_NE(layers, loop);
 }
 
+TEST(TrainGuide, FitsQuickly) {
+  Learner learn = make_learner();
+  auto& net = dynamic_cast<TinyNet&>(learn.model.module());
+  learn.model.features = [&net](const Model::Inputs& x) { return net.body->forward(x.at(0)); };
+  learn.model.head = [&net](const Model::Inputs& x) { return net.head->forward(x.at(0)); };
+  //! quick
+  learn.quick_fit();                         // the head alone, on features that are computed once
+  learn.fine_tune(3, {.freeze_epochs = 0});  // then all of it
+  //!
+  EXPECT_EQ(learn.recorder().history.size(), 4u);
+}
+
 TEST(TrainGuide, Predicts) {
   Learner learn = make_learner();
   //! predict

@@ -97,6 +97,18 @@ struct FineTuneOptions {
   Callbacks cbs = {};
 };
 
+struct QuickFitOptions {
+  int views = 1;          ///< augmented views of each training item, beside the plain one
+  int epochs = 0;         ///< over all views; 0: 6, or as many more as make 120 steps
+  double lr = 2e-3;
+  int bs = 64;            ///< rows of features in a batch
+  double held_out = 0.1;  ///< part of the training items that says which epoch is the best; 0: the training loss says it
+  bool calibrate = true;  ///< by a temperature, where the target is one class
+  std::size_t max_bytes = std::size_t{2} << 30;  ///< of features in memory: fewer views are made where all would take more
+  std::optional<double> wd = std::nullopt;
+  Callbacks cbs = {};
+};
+
 struct PredsOptions {
   int ds_idx = 1;  ///< 0: training items (with training transforms), 1: validation; in order, all of them
   std::optional<DataLoader> dl = std::nullopt;  ///< in place of `ds_idx`, with its own order
@@ -231,6 +243,12 @@ class Learner {
   LrFindResult lr_find(const LrFindOptions& options = {});
   /// Transfer learning in one line: `freeze_epochs` of the head, then `epochs` of all with sliced rates.
   void fine_tune(int epochs, const FineTuneOptions& options = {});
+  /// Trains the head alone, in seconds: the frozen body's features of each training item and a few augmented views of it
+  /// are computed once, in evaluation mode, and kept in memory; the head is trained on them, keeps the epoch that was
+  /// the best for items held out of the training set, and of a class gives calibrated probabilities (a temperature
+  /// multiplied into its last layer). One row of the table, over all validation items; `fine_tune` goes on from there.
+  /// Throws `usage` for a model without `features` and `head`.
+  void quick_fit(const QuickFitOptions& options = {});
 
   void freeze_to(int n);
   void freeze() { freeze_to(-1); }
@@ -329,9 +347,11 @@ class Learner {
   friend struct RecorderCallback;
   friend class TemporaryCallbacks;
   void with_callbacks(Callbacks cbs, const std::function<void()>& body);
-  void run_fit(int epochs, const Callbacks& extra);
-  void one_epoch();
-  void epoch_train();
+  /// Trains one epoch, from the batch of that number on.
+  using TrainBody = std::function<void(std::int64_t first)>;
+  void run_fit(int epochs, const Callbacks& extra, const TrainBody& train);
+  void one_epoch(const TrainBody& train);
+  void epoch_train(const TrainBody& train);
   void epoch_validate(const DataLoader& dl, std::int64_t number = 0);
   void all_batches(const DataLoader& dl, std::int64_t number, std::int64_t first = 0);
   void one_batch(Batch batch);
