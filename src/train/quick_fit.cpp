@@ -127,14 +127,15 @@ class FeatureBank {
     }
     const std::size_t bytes = static_cast<std::size_t>(n_ * rows.size(1)) * sizeof(float);
     if (bytes > options_.max_bytes) {
-      throw Error(ErrorCode::usage, "the features of all training items do not fit into the memory that a quick fit may use",
+      throw Error(ErrorCode::usage, "the features of all training items do not fit into the memory of a quick fit",
                   {{"items", n_}, {"bytes", bytes}, {"max_bytes", options_.max_bytes}},
                   "raise max_bytes, or use fine_tune");
     }
     const int fitting = static_cast<int>(std::min<std::size_t>(options_.max_bytes / bytes - 1, views_));
     if (fitting < views_) {
-      learn_.listener().message(Level::info, fmt::format("{} of {} augmented views, since the features of more would take "
-                                                         "more than {} MB", fitting, views_, options_.max_bytes >> 20));
+      learn_.listener().message(Level::info,
+                                fmt::format("{} of {} augmented views, since the features of more would take more than {} MB",
+                                            fitting, views_, options_.max_bytes >> 20));
       views_ = fitting;
     }
     rows_ = torch::empty({(views_ + 1) * n_, rows.size(1)}, torch::kFloat32);
@@ -229,8 +230,8 @@ Preds logits_of(Learner& head, PredsOptions options) {
   return head.get_preds(options);
 }
 
-/// What tells which epoch is the best. How sure a head is matters less than how it ranks the classes, since a temperature
-/// sets that right afterwards: held-out items are asked after their own calibration where there will be one.
+/// What tells which epoch is the best. How sure a head is matters less than how it ranks the classes, since a
+/// temperature sets that right afterwards: held-out items are asked after their own calibration where there is one.
 enum class Judge { train_loss, held_out_loss, calibrated_loss };
 
 /// Keeps the weights of the best epoch.
@@ -295,8 +296,8 @@ DataLoader feature_loader(std::shared_ptr<const Dataset> rows, const Learner& le
                      .device = own.device});
 }
 
-/// Divides what the head gives by the temperature, through the weights of its last layer. Gives what it was divided by: 1
-/// where the head does not end with a layer for which that is so.
+/// Divides what the head gives by the temperature, through the weights of its last layer. Gives what it was divided
+/// by: 1 where the head does not end with a layer for which that is so.
 double calibrate(Learner& head) {
   const torch::NoGradGuard no_grad;
   const Preds before = logits_of(head, {});
@@ -369,7 +370,7 @@ void train_head(Learner& learn, const LossFunction& loss, const QuickFitOptions&
 
 void Learner::quick_fit(const QuickFitOptions& options) {
   if (!model.features || !model.head || model.groups.empty()) {
-    throw Error(ErrorCode::usage, "a quick fit needs a model in two parts, and this one has no body and head of its own", {},
+    throw Error(ErrorCode::usage, "a quick fit needs a model in two parts: this one does not say its body and head", {},
                 "use fit_one_cycle, or set Model::features, Model::head and Model::groups");
   }
   freeze();

@@ -102,9 +102,10 @@ struct QuickFitOptions {
   int epochs = 0;         ///< over all views; 0: 6, or as many more as make 120 steps
   double lr = 2e-3;
   int bs = 64;            ///< rows of features in a batch
-  double held_out = 0.1;  ///< part of the training items that says which epoch is the best; 0: the training loss says it
+  double held_out = 0.1;  ///< part of the training items that says which epoch is the best; 0: the training loss does
   bool calibrate = true;  ///< by a temperature, where the target is one class
-  std::size_t max_bytes = std::size_t{2} << 30;  ///< of features in memory: fewer views are made where all would take more
+  /// Of features in memory: fewer views are made where all would take more.
+  std::size_t max_bytes = std::size_t{2} << 30;
   std::optional<double> wd = std::nullopt;
   Callbacks cbs = {};
 };

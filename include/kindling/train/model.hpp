@@ -51,8 +51,8 @@ class Model {
   std::vector<Modules> groups = {};
   /// How an export names this model, `{"kind": …}`; null: it cannot be exported. See `register_model_kind`.
   Json spec = nullptr;
-  /// The model in two parts, which `quick_fit` needs: `features` gives a row of numbers an item (N x F), `head` makes of
-  /// such rows what `forward` gives. The head's modules are the last of `groups`. Empty: the model has no such parts.
+  /// The model in two parts, which `quick_fit` needs: `features` gives a row of numbers an item (N x F), `head` makes
+  /// of such rows what `forward` gives. The head's modules are the last of `groups`. Empty: there are no such parts.
   Forward features = {};
   Forward head = {};
   /// Gives up the model for a faster, re-entrant forward that is for inference only. May be empty.
