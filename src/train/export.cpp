@@ -161,6 +161,11 @@ ExportedModel read_exported(const fs::path& path) {
   const Weights weights = open_model(path);
   ExportedModel exported{.manifest = manifest_of(weights, path)};
   try {
+    if (!exported.manifest.contains("pipeline")) {
+      throw Error(ErrorCode::unsupported, "this model has no pipeline: it does not predict from items",
+                  {{"path", path}, {"kind", exported.manifest.at("model").value("kind", "")}},
+                  "load a model of kind \"top_n\" with TopN::load (kindling/collab/top_n.hpp)");
+    }
     exported.pipeline = Pipeline::from_json(exported.manifest.at("pipeline"));
     exported.model = model_from_spec(exported.manifest.at("model"));
     exported.loss_func = loss_from_json(exported.manifest.at("loss"));
