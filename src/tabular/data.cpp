@@ -3,6 +3,7 @@
 #include <kindling/data/pairs.hpp>
 #include <kindling/tabular/data.hpp>
 
+#include "tabular/random_rows.hpp"
 #include "tabular/unique_cells.hpp"
 
 #include <algorithm>
@@ -110,10 +111,7 @@ Splits split_of(const Table& table, const TabularDataLoadersOptions& o) {
   const std::int64_t n = table.n_rows();
   if (o.valid_idx) return IndexSplitter(*o.valid_idx)(Items(static_cast<std::size_t>(n)));
   if (o.splitter) return o.splitter(rows_of(table));
-  // As RandomSplitter, without an item for each of what may be many rows.
-  const auto order = torch_randperm(n, o.seed ? *o.seed : std::random_device{}());
-  const auto cut = static_cast<std::int64_t>(o.valid_pct * static_cast<double>(n));
-  return {{order.begin() + cut, order.end()}, {order.begin(), order.begin() + cut}};
+  return detail::split_rows(n, o.valid_pct, o.seed);
 }
 
 std::vector<std::string> remaining(const Table& table, const TabularDataLoadersOptions& o) {
@@ -128,6 +126,13 @@ std::vector<std::string> remaining(const Table& table, const TabularDataLoadersO
 }
 
 }  // namespace
+
+Splits detail::split_rows(std::int64_t n, double valid_pct, std::optional<std::uint64_t> seed) {
+  RandomSplitter{valid_pct, seed};  // throws for a part that is none
+  const auto order = torch_randperm(n, seed ? *seed : std::random_device{}());
+  const auto cut = static_cast<std::int64_t>(valid_pct * static_cast<double>(n));
+  return {{order.begin() + cut, order.end()}, {order.begin(), order.begin() + cut}};
+}
 
 TabularData::TabularData(Table table, TabularOptions o) : encoder_(std::make_shared<TabularEncoder>()) {
   check_names(table, o);

@@ -1,0 +1,118 @@
+// Ratings: what bench/ratings/run measures of kindling. Each command prints one JSON object.
+//
+//   ratings_bench epoch RATINGS.csv [runs]    an epoch of training and validation, 50 factors, batches of 64
+//   ratings_bench course RATINGS.csv SEEDS    the course's fine_tune(10) on MovieLens' sample, a seed after the other
+//   ratings_bench read RATINGS.csv [TITLES]   from_csv, the seconds of 2000 batches, and the peak of memory
+#include <kindling/collab.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+
+#include <torch/types.h>
+#include <torch/utils.h>
+
+using namespace kindling;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Of all threads: what a run costs where others work on the same cores.
+double cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double peak_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+CollabDataLoadersOptions seeded(std::uint64_t seed) {
+  return {.seed = seed, .listener = silent_listener()};
+}
+
+void epoch(const fs::path& csv, int runs) {
+  auto learn = collab_learner(CollabDataLoaders::from_csv(csv, seeded(42)), {.y_range = {{0.5, 5.5}}, .listener = silent_listener()});
+  std::vector<double> seconds, cpu;
+  learn.fit(1, 5e-3, {.wd = 0.1});
+  for (int r = 0; r < runs; ++r) {
+    const auto start = Clock::now();
+    const double started = cpu_seconds();
+    learn.fit(1, 5e-3, {.wd = 0.1});
+    seconds.push_back(since(start));
+    cpu.push_back(cpu_seconds() - started);
+  }
+  std::cout << Json{{"epoch_seconds", median(seconds)}, {"all", seconds}, {"cpu_seconds", median(cpu)}} << "\n";
+}
+
+void course(const fs::path& csv, int seeds) {
+  Json figures = Json::array(), seconds = Json::array();
+  std::vector<double> cpu;
+  for (int seed = 0; seed < seeds; ++seed) {
+    torch::manual_seed(seed);
+    auto learn = collab_learner(CollabDataLoaders::from_csv(csv, seeded(seed)), {.y_range = {{0.5, 5.5}}, .listener = silent_listener()});
+    const auto start = Clock::now();
+    const double started = cpu_seconds();
+    learn.fine_tune(10);
+    seconds.push_back(since(start));
+    cpu.push_back(cpu_seconds() - started);
+    figures.push_back(learn.validate());
+  }
+  std::cout << Json{{"valid_loss", figures}, {"seconds", seconds}, {"cpu_seconds", median(cpu)}} << "\n";
+}
+
+void read(const fs::path& csv, const fs::path& titles) {
+  auto start = Clock::now();
+  CollabDataLoadersOptions o = seeded(42);
+  o.titles = titles;
+  const auto dls = CollabDataLoaders::from_csv(csv, o);
+  const double reading = since(start), after_reading = peak_mb();
+  auto learn = collab_learner(dls, {.y_range = {{0, 5.5}}, .listener = silent_listener()});
+  constexpr int batches = 2000;
+  double training = 0;
+  // Stops an epoch that would take long: what is asked is the time of a batch.
+  struct Stop {
+    double* seconds;
+    Clock::time_point start = Clock::now();
+    void before_train(Learner&) { start = Clock::now(); }
+    void after_batch(Learner& learn) {
+      if (learn.iter + 1 < batches) return;
+      *seconds = since(start);
+      throw CancelFit();
+    }
+  };
+  learn.fit(1, 5e-3, {.cbs = {Stop{.seconds = &training}}});
+  std::cout << Json{{"seconds", reading}, {"ratings", dls.train().n() + dls.valid().n()}, {"peak_mb_reading", after_reading},
+                    {"peak_mb", peak_mb()}, {"seconds_of_2000_batches", training}, {"batches_an_epoch", dls.train().size()}} << "\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::string command = argc > 2 ? argv[1] : "";
+  torch::set_num_threads(2);
+  if (command == "epoch") return epoch(argv[2], argc > 3 ? std::atoi(argv[3]) : 5), 0;
+  if (command == "course") return course(argv[2], argc > 3 ? std::atoi(argv[3]) : 5), 0;
+  if (command == "read") return read(argv[2], argc > 3 ? argv[3] : ""), 0;
+  std::cerr << "usage: ratings_bench epoch|course|read RATINGS.csv …\n";
+  return 2;
+} catch (const Error& e) {
+  std::cerr << "error: " << e.what() << "\n";
+  return exit_code(e.code());
+}
