@@ -213,11 +213,18 @@ std::vector<ScoredItem> Recommender::recommend(const FoldedUser& user, const Rec
   return state_->best(ratings(user), o.n, numbers(state_->codes(*this, without, true)));
 }
 
-std::vector<ScoredItem> Recommender::similar(const std::string& item, int n) const {
+std::vector<ScoredItem> Recommender::similar(const std::string& item, const SimilarOptions& o) const {
   const auto& all = state_->weights[1];
   const std::int64_t row = code(item);
+  std::vector<std::int64_t> without = {row};
+  if (o.min_ratings > 0) {
+    state_->need_rated();
+    for (std::size_t i = 0; i < state_->item_counts.size(); ++i) {
+      if (state_->item_counts[i] < o.min_ratings) without.push_back(static_cast<std::int64_t>(i));
+    }
+  }
   const auto lengths = all.norm(2, 1).clamp_min(1e-12);
-  return state_->best(all.mv(all[row]) / (lengths * lengths[row]), n, {row});
+  return state_->best(all.mv(all[row]) / (lengths * lengths[row]), o.n, without);
 }
 
 FoldedUser Recommender::fold_in(const std::vector<std::pair<std::string, double>>& given, const FoldInOptions& o) const {

@@ -104,13 +104,17 @@ TEST(Recommender, LeavesOutWhatWasRatedAndKnowsTheTaste) {
 }
 
 TEST(Recommender, SimilarItemsPleaseTheSame) {
-  const auto near = Recommender(trained()).similar("even 12", 5);
+  const auto near = Recommender(trained()).similar("even 12", {.n = 5});
   ASSERT_EQ(near.size(), 5u);
   for (const auto& [item, cosine] : near) {
     EXPECT_TRUE(item.starts_with("even")) << item;
     EXPECT_NE(item, "even 12");
     EXPECT_LE(cosine, 1.0001);
   }
+  const Recommender films(trained());
+  EXPECT_EQ(films.similar("even 12", {.n = 100}).size(), 29u);
+  EXPECT_LT(films.similar("even 12", {.n = 100, .min_ratings = 27}).size(), 29u);
+  EXPECT_TRUE(films.similar("even 12", {.min_ratings = 41}).empty());
 }
 
 TEST(Recommender, NamesAreChecked) {

@@ -3,7 +3,7 @@
 ///
 ///   const Recommender films(learn);                        // or films("ratings.safetensors"), an export
 ///   for (const auto& [item, score] : films.recommend("42", {.n = 10})) …      // none that user 42 has rated
-///   films.similar("Silence of the Lambs, The (1991)", 5);
+///   films.similar("Silence of the Lambs, The (1991)", {.n = 5, .min_ratings = 20});
 ///   auto me = films.fold_in({{"Alien (1979)", 5}, {"Notting Hill (1999)", 2}});   // a new user, without training
 ///   films.recommend(me, {.n = 10});
 ///   films.map().save("map.html");
@@ -41,10 +41,16 @@ struct RecommendOptions {
   std::vector<std::string> without = {};  ///< items to leave out besides
 };
 
+struct SimilarOptions {
+  int n = 10;
+  /// Leave out items with fewer ratings: their factors are hardly more than what they started from.
+  int min_ratings = 0;
+};
+
 struct FoldInOptions {
-  /// λ: how much evidence moves the user away from the mean one; about the variance of a rating round what the model says (on the
-  /// scale before the sigmoid), in units of the users' own spread.
-  double penalty = 1;
+  /// λ: how much evidence it takes to move the user away from the mean one, in units of the users' own spread. 0.3 was best on
+  /// MovieLens for users with 5 to 50 ratings.
+  double penalty = 0.3;
 };
 
 struct ItemMapOptions {
@@ -80,8 +86,8 @@ class Recommender {
   /// user that the model does not know (see `fold_in`), `usage` where the model does not keep what was rated.
   std::vector<ScoredItem> recommend(const std::string& user, const RecommendOptions& options = {}) const;
   std::vector<ScoredItem> recommend(const FoldedUser& user, const RecommendOptions& options = {}) const;
-  /// Items whose factors point the same way, by cosine.
-  std::vector<ScoredItem> similar(const std::string& item, int n = 10) const;
+  /// Items whose factors point the same way, by cosine. Throws `not_found`, and with `min_ratings` as `most_rated`.
+  std::vector<ScoredItem> similar(const std::string& item, const SimilarOptions& options = {}) const;
 
   /// A new user out of a few ratings, by ridge regression with the model's items as they are. With t the ratings (with `y_range`
   /// the logit of where they lie in it, at most 1 % from an end), x = [factors, 1] and b the bias of each item, m and s² the mean
