@@ -48,7 +48,8 @@ CollabDataLoadersOptions seeded(std::uint64_t seed) {
 }
 
 void epoch(const fs::path& csv, int runs) {
-  auto learn = collab_learner(CollabDataLoaders::from_csv(csv, seeded(42)), {.y_range = {{0.5, 5.5}}, .listener = silent_listener()});
+  auto learn = collab_learner(CollabDataLoaders::from_csv(csv, seeded(42)),
+                              {.y_range = {{0.5, 5.5}}, .listener = silent_listener()});
   std::vector<double> seconds, cpu;
   learn.fit(1, 5e-3, {.wd = 0.1});
   for (int r = 0; r < runs; ++r) {
@@ -66,7 +67,8 @@ void course(const fs::path& csv, int seeds) {
   std::vector<double> cpu;
   for (int seed = 0; seed < seeds; ++seed) {
     torch::manual_seed(seed);
-    auto learn = collab_learner(CollabDataLoaders::from_csv(csv, seeded(seed)), {.y_range = {{0.5, 5.5}}, .listener = silent_listener()});
+    auto learn = collab_learner(CollabDataLoaders::from_csv(csv, seeded(seed)),
+                                {.y_range = {{0.5, 5.5}}, .listener = silent_listener()});
     const auto start = Clock::now();
     const double started = cpu_seconds();
     learn.fine_tune(10);
@@ -99,7 +101,9 @@ void read(const fs::path& csv, int bs) {
   };
   learn.fit(1, 5e-3, {.cbs = {Stop{.seconds = &training}}});
   std::cout << Json{{"seconds", reading}, {"ratings", dls.train().n() + dls.valid().n()}, {"cpu_seconds", cpu},
-                    {"peak_mb", peak_mb()}, {"seconds_of_200_batches", training}, {"batches_an_epoch", dls.train().size()}} << "\n";
+                    {"peak_mb", peak_mb()}, {"seconds_of_200_batches", training},
+                    {"batches_an_epoch", dls.train().size()}}
+            << "\n";
 }
 
 }  // namespace

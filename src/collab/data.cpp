@@ -17,10 +17,12 @@ namespace kindling {
 
 namespace {
 
-/// Ratings as codes, in place of the table that they came from: an item is a row with the names that the codes stand for.
+/// Ratings as codes, in place of the table that they came from: an item is a row with the names that the codes stand
+/// for.
 class RatingsDataset final : public BatchDataset {
  public:
-  RatingsDataset(std::shared_ptr<const TabularEncoder> encoder, torch::Tensor users, torch::Tensor items, torch::Tensor values)
+  RatingsDataset(std::shared_ptr<const TabularEncoder> encoder, torch::Tensor users, torch::Tensor items,
+                 torch::Tensor values)
       : encoder_(std::move(encoder)), users_(std::move(users)), items_(std::move(items)), values_(std::move(values)) {}
 
   std::int64_t size() const override { return values_.size(0); }
@@ -94,8 +96,9 @@ Names names_of(const Table& table, const CollabDataLoadersOptions& o) {
 
 void warn_of_titles(const TitledRatings& titled, const fs::path& titles, Listener& listener) {
   if (titled.untitled_items > 0) {
-    listener.message(Level::warning, fmt::format("{} items have no title in {}: their {} ratings keep the item's own name",
-                                                 titled.untitled_items, titles.string(), titled.untitled_ratings));
+    listener.message(Level::warning,
+                     fmt::format("{} items have no title in {}: their {} ratings keep the item's own name",
+                                 titled.untitled_items, titles.string(), titled.untitled_ratings));
   }
   if (titled.shared_titles > 0) {
     listener.message(Level::info, fmt::format("{} titles are those of several items, which become one item each",
@@ -105,8 +108,9 @@ void warn_of_titles(const TitledRatings& titled, const fs::path& titles, Listene
 
 void warn_of_unknown(const TabularData& data, Listener& listener) {
   for (const auto& [column, n] : data.unknown()) {
-    listener.message(Level::warning, fmt::format("{} ratings have a {} that is missing or that no training rating has: they count as #na#",
-                                                 n, column));
+    listener.message(Level::warning,
+                     fmt::format("{} ratings have a {} that is missing or not in training: they count as #na#", n,
+                                 column));
   }
 }
 
@@ -120,12 +124,13 @@ void check_finite(const TabularData& data) {
               "correct the cells, or leave those rows out");
 }
 
-DataLoader loader_of(const TabularData& data, std::int64_t begin, std::int64_t end, const std::shared_ptr<const Pipeline>& pipeline,
-                     const DataLoaderOptions& options) {
+DataLoader loader_of(const TabularData& data, std::int64_t begin, std::int64_t end,
+                     const std::shared_ptr<const Pipeline>& pipeline, const DataLoaderOptions& options) {
   const auto codes = [&](std::int64_t column) {
     return data.cats().select(1, column).slice(0, begin, end).to(torch::kInt32).contiguous();
   };
-  auto dataset = std::make_shared<RatingsDataset>(data.shared_encoder(), codes(0), codes(1), data.ys().slice(0, begin, end).clone());
+  auto dataset = std::make_shared<RatingsDataset>(data.shared_encoder(), codes(0), codes(1),
+                                                  data.ys().slice(0, begin, end).clone());
   return DataLoader(std::move(dataset), pipeline, options);
 }
 
@@ -153,8 +158,10 @@ DataLoaders CollabDataLoaders::from_df(const Table& table, const Options& o) {
                           .splits = std::move(splits)});
   check_finite(data);
   warn_of_unknown(data, *listener);
-  auto pipeline = std::make_shared<Pipeline>(Pipeline{
-      .blocks = std::vector<Transforms>(3), .n_inp = 2, .target = TargetKind::number, .encoder = data.shared_encoder()});
+  auto pipeline = std::make_shared<Pipeline>(Pipeline{.blocks = std::vector<Transforms>(3),
+                                                      .n_inp = 2,
+                                                      .target = TargetKind::number,
+                                                      .encoder = data.shared_encoder()});
   DataLoaderOptions train{.bs = o.bs,
                           .shuffle = o.shuffle,
                           .replacement = o.replacement,
@@ -181,7 +188,9 @@ const TabularEncoder& detail::ratings_encoder(const Pipeline& pipeline) {
                     encoder.target() == TargetKind::number;
   if (good) return encoder;
   throw Error(ErrorCode::usage, "these loaders do not give ratings",
-              {{"classes", encoder.cat_names().size()}, {"numbers", encoder.cont_names().size()}, {"targets", encoder.y_names().size()}},
+              {{"classes", encoder.cat_names().size()},
+               {"numbers", encoder.cont_names().size()},
+               {"targets", encoder.y_names().size()}},
               "make them with CollabDataLoaders");
 }
 
@@ -203,6 +212,8 @@ RatingCounts rating_counts(const DataLoaders& dls) {
   const auto all = detail::all_ratings(dls);
   const std::int64_t n_items = encoder.classes(encoder.cat_names()[1]).size();
   const auto pairs = std::get<0>((all.users.to(torch::kInt64) * n_items + all.items).sort());
+  // Who is not known is not the same user twice.
+  const auto known = (pairs >= n_items).logical_and(pairs % n_items > 0);
   const auto count = [](const torch::Tensor& which) { return which.sum().item<std::int64_t>(); };
   return {.train = dls.train().n(),
           .valid = dls.valid().n(),
@@ -210,21 +221,22 @@ RatingCounts rating_counts(const DataLoaders& dls) {
           .items = n_items - 1,
           .unknown_users = count(all.users == 0),
           .unknown_items = count(all.items == 0),
-          // Who is not known is not the same user twice.
-          .repeated = count((pairs.diff() == 0).logical_and(pairs.slice(0, 1) >= n_items).logical_and(pairs.slice(0, 1) % n_items > 0)),
+          .repeated = count((pairs.diff() == 0).logical_and(known.slice(0, 1))),
           .low = all.values.min().item<double>(),
           .high = all.values.max().item<double>(),
           .mean = all.values.mean(torch::kFloat64).item<double>()};
 }
 
 std::string RatingCounts::to_string() const {
-  const auto n = static_cast<double>(train + valid);
-  std::string text = fmt::format("{} ratings ({} train, {} validate) of {} items by {} users: {:.2f} % of all pairs\n", train + valid,
-                                 train, valid, items, users,
-                                 users > 0 && items > 0 ? 100 * n / (static_cast<double>(users) * static_cast<double>(items)) : 0);
+  const double pairs = static_cast<double>(users) * static_cast<double>(items);
+  const double part = pairs > 0 ? static_cast<double>(train + valid) / pairs : 0;
+  std::string text = fmt::format("{} ratings ({} train, {} validate) of {} items by {} users: {:.2f} % of all pairs\n",
+                                 train + valid, train, valid, items, users, 100 * part);
   text += fmt::format("from {:g} to {:g}, mean {:.3f}\n", low, high, mean);
-  if (unknown_users > 0) text += fmt::format("{} have a user that is missing or not in training (#na#)\n", unknown_users);
-  if (unknown_items > 0) text += fmt::format("{} have an item that is missing or not in training (#na#)\n", unknown_items);
+  if (unknown_users > 0)
+    text += fmt::format("{} have a user that is missing or not in training (#na#)\n", unknown_users);
+  if (unknown_items > 0)
+    text += fmt::format("{} have an item that is missing or not in training (#na#)\n", unknown_items);
   if (repeated > 0) text += fmt::format("{} are of an item that their user has rated before\n", repeated);
   return text;
 }

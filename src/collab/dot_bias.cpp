@@ -65,7 +65,8 @@ class DotBias : public torch::autograd::Function<DotBias> {
     return y;
   }
 
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::tensor_list grads) {
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* ctx,
+                                               torch::autograd::tensor_list grads) {
     if (torch::GradMode::is_enabled()) {
       throw Error(ErrorCode::unsupported, "the model of ratings has no second derivative",
                   {{"operation", "backward with create_graph"}});
@@ -99,8 +100,8 @@ class DotBias : public torch::autograd::Function<DotBias> {
 
  private:
   static Rows rows_of(const Tensor& codes, const Tensor& user_factors, const Tensor& item_factors) {
-    return {codes.const_data_ptr<std::int64_t>(), user_factors.const_data_ptr<float>(), item_factors.const_data_ptr<float>(),
-            user_factors.size(1)};
+    return {codes.const_data_ptr<std::int64_t>(), user_factors.const_data_ptr<float>(),
+            item_factors.const_data_ptr<float>(), user_factors.size(1)};
   }
 };
 

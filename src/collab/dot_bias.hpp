@@ -1,6 +1,6 @@
 #pragma once
-/// The dot product model as one operation on the CPU: a batch of 64 in microseconds, where a chain of torch's operations with
-/// their graph takes longer to set up than to compute.
+/// The dot product model as one operation on the CPU: a batch of 64 in microseconds, where a chain of torch's
+/// operations with their graph takes longer to set up than to compute.
 
 #include <optional>
 #include <utility>

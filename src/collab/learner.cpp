@@ -42,10 +42,12 @@ Model dot_from_json(const Json& spec) {
 
 Model nn_from_json(const Json& spec) {
   std::vector<EmbSize> sizes;
-  for (const Json& size : spec.at("emb_szs")) sizes.emplace_back(size.at(0).get<std::int64_t>(), size.at(1).get<std::int64_t>());
-  if (sizes.size() != 2) throw Error(ErrorCode::bad_model, "a model of ratings has two embeddings", {{"got", sizes.size()}});
-  return create_embedding_nn(sizes, spec.at("layers").get<std::vector<int>>(), tabular_config_from_json(spec.at("config")),
-                             room_for_rated(spec, sizes[0].first));
+  for (const Json& size : spec.at("emb_szs"))
+    sizes.emplace_back(size.at(0).get<std::int64_t>(), size.at(1).get<std::int64_t>());
+  if (sizes.size() != 2)
+    throw Error(ErrorCode::bad_model, "a model of ratings has two embeddings", {{"got", sizes.size()}});
+  return create_embedding_nn(sizes, spec.at("layers").get<std::vector<int>>(),
+                             tabular_config_from_json(spec.at("config")), room_for_rated(spec, sizes[0].first));
 }
 
 void check_range(const torch::Tensor& ratings, const std::string& column, const YRange& range) {
@@ -69,19 +71,27 @@ Model create_dot_bias(std::int64_t n_factors, std::int64_t n_users, std::int64_t
   auto module = std::make_shared<EmbeddingDotBias>(n_factors, n_users, n_items, y_range);
   if (rated) module->register_module("rated", rated);
   Model model(module, [module](const Model::Inputs& x) { return module->forward(x.at(0)); });
-  model.spec = {{"kind", dot_kind},    {"n_factors", n_factors}, {"n_users", n_users},
-                {"n_items", n_items}, {"y_range", range_to_json(y_range)}, {"rated", size_of(rated)}};
+  model.spec = {{"kind", dot_kind},
+                {"n_factors", n_factors},
+                {"n_users", n_users},
+                {"n_items", n_items},
+                {"y_range", range_to_json(y_range)},
+                {"rated", size_of(rated)}};
   return model;
 }
 
-Model create_embedding_nn(const std::vector<EmbSize>& emb_szs, const std::vector<int>& layers, const TabularConfig& config,
-                          std::shared_ptr<RatedItems> rated) {
+Model create_embedding_nn(const std::vector<EmbSize>& emb_szs, const std::vector<int>& layers,
+                          const TabularConfig& config, std::shared_ptr<RatedItems> rated) {
   auto module = std::make_shared<EmbeddingNN>(emb_szs, layers, config);
   if (rated) module->register_module("rated", rated);
   Model model(module, [module](const Model::Inputs& x) { return module->forward(x.at(0), x.at(1)); });
   Json sizes = Json::array();
   for (const auto& [n, size] : emb_szs) sizes.push_back({n, size});
-  model.spec = {{"kind", nn_kind}, {"emb_szs", sizes}, {"layers", layers}, {"config", to_json(config)}, {"rated", size_of(rated)}};
+  model.spec = {{"kind", nn_kind},
+                {"emb_szs", sizes},
+                {"layers", layers},
+                {"config", to_json(config)},
+                {"rated", size_of(rated)}};
   return model;
 }
 
@@ -96,9 +106,10 @@ Learner collab_learner(DataLoaders dls, CollabLearnerOptions o) {
   std::shared_ptr<RatedItems> rated;
   if (o.keep_rated) rated = std::make_shared<RatedItems>(n_users, ratings.users, ratings.items);
   o.config.y_range = range;
-  Model model = o.use_nn ? create_embedding_nn(get_emb_sz(encoder, o.emb_szs), o.layers.value_or(std::vector{o.n_factors}),
-                                               o.config, rated)
-                         : create_dot_bias(o.n_factors, n_users, n_items, range, rated);
+  Model model = o.use_nn
+                    ? create_embedding_nn(get_emb_sz(encoder, o.emb_szs), o.layers.value_or(std::vector{o.n_factors}),
+                                          o.config, rated)
+                    : create_dot_bias(o.n_factors, n_users, n_items, range, rated);
   Learner learn(std::move(dls), std::move(model),
                 {.opt_func = o.opt_func,
                  .loss_func = o.loss_func,

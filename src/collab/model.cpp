@@ -54,7 +54,8 @@ RatedItems::RatedItems(std::int64_t n_users, const torch::Tensor& user_codes, co
     kept += end - first;
     offset[u + 1] = kept;
   }
-  items.set_data(torch::tensor(at::ArrayRef<std::int32_t>(sorted.data(), static_cast<std::size_t>(kept)), torch::kInt32));
+  sorted.resize(static_cast<std::size_t>(kept));
+  items.set_data(torch::tensor(at::ArrayRef<std::int32_t>(sorted), torch::kInt32));
 }
 
 torch::Tensor RatedItems::of(std::int64_t user) const {
@@ -65,7 +66,7 @@ void RatedItems::check(std::int64_t n_items) const {
   const auto steps = offsets.diff();
   const bool good = offsets[0].item<std::int64_t>() == 0 && offsets[-1].item<std::int64_t>() == items.numel() &&
                     (steps >= 0).all().item<bool>() &&
-                    (items.numel() == 0 || (items.min().item<std::int64_t>() >= 0 && items.max().item<std::int64_t>() < n_items));
+                    (items >= 0).logical_and(items < n_items).all().item<bool>();
   if (!good) {
     throw Error(ErrorCode::bad_model, "the model's lists of rated items are damaged", {{"ratings", items.numel()}},
                 "export the model again");
@@ -77,7 +78,8 @@ void RatedItems::check(std::int64_t n_items) const {
 EmbeddingDotBias::EmbeddingDotBias(std::int64_t n_factors, std::int64_t n_users, std::int64_t n_items,
                                    std::optional<std::pair<double, double>> y_range)
     : y_range_(y_range) {
-  const bool good = is_table(n_users, n_factors) && is_table(n_items, n_factors) && (!y_range || y_range->first < y_range->second);
+  const bool good = is_table(n_users, n_factors) && is_table(n_items, n_factors) &&
+                    (!y_range || y_range->first < y_range->second);
   if (!good) {
     throw Error(ErrorCode::usage, "a model of ratings cannot be made with these options",
                 {{"n_factors", n_factors}, {"users", n_users}, {"items", n_items}},
@@ -90,8 +92,10 @@ EmbeddingDotBias::EmbeddingDotBias(std::int64_t n_factors, std::int64_t n_users,
 }
 
 torch::Tensor EmbeddingDotBias::forward(const torch::Tensor& x) {
-  if (x.dim() != 2 || x.size(1) != 2)
-    throw Error(ErrorCode::usage, "the model takes a user and an item in each row", {{"columns", x.dim() == 2 ? x.size(1) : 0}});
+  if (x.dim() != 2 || x.size(1) != 2) {
+    throw Error(ErrorCode::usage, "the model takes a user and an item in each row",
+                {{"columns", x.dim() == 2 ? x.size(1) : 0}});
+  }
   const auto& weight = u_weight->weight;
   if (x.is_cpu() && weight.is_cpu() && weight.scalar_type() == torch::kFloat32)
     return detail::dot_bias(x, {weight, i_weight->weight, u_bias->weight, i_bias->weight}, y_range_);

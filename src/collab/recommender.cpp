@@ -24,7 +24,7 @@ namespace {
 constexpr double end_part = 0.01;
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
@@ -80,7 +80,9 @@ struct Recommender::State {
     for (std::int64_t i = 0; i < rated->size(); ++i) ++item_counts[static_cast<std::size_t>(item[i])];
   }
 
-  const CategoryMap& classes(int side) const { return encoder->classes(encoder->cat_names()[static_cast<std::size_t>(side)]); }
+  const CategoryMap& classes(int side) const {
+    return encoder->classes(encoder->cat_names()[static_cast<std::size_t>(side)]);
+  }
 
   torch::Tensor codes(const Recommender& of, const std::vector<std::string>& names, bool is_item) const {
     auto codes = torch::empty({static_cast<std::int64_t>(names.size())}, torch::kInt64);
@@ -106,7 +108,8 @@ struct Recommender::State {
   }
 
   /// The n best by score; codes in `without` and "#na#" are left out.
-  std::vector<ScoredItem> best(const torch::Tensor& scores, std::int64_t n, const std::vector<std::int64_t>& without) const {
+  std::vector<ScoredItem> best(const torch::Tensor& scores, std::int64_t n,
+                               const std::vector<std::int64_t>& without) const {
     auto left = scores.to(torch::kFloat64).clone();
     auto* score = left.data_ptr<double>();
     std::vector<std::int64_t> order;
@@ -121,7 +124,8 @@ struct Recommender::State {
       return score[a] != score[b] ? score[a] > score[b] : a < b;
     });
     std::vector<ScoredItem> items;
-    for (auto i = order.begin(); i != end; ++i) items.push_back({classes(1).items()[static_cast<std::size_t>(*i)], score[*i]});
+    for (auto i = order.begin(); i != end; ++i)
+      items.push_back({classes(1).items()[static_cast<std::size_t>(*i)], score[*i]});
     return items;
   }
 };
@@ -129,7 +133,8 @@ struct Recommender::State {
 Recommender::Recommender(const Learner& learn) {
   detail::register_collab();
   detail::ratings_encoder(learn.dls.pipeline());
-  // Of its own, so that training on does not change it. What the copy starts from is drawn, and is not to move the stream.
+  // Of its own, so that training on does not change it. What the copy starts from is drawn, and is not to move the
+  // stream.
   const auto generator = at::globalContext().defaultGenerator(torch::kCPU);
   const auto stream = generator.get_state();
   Model copy = model_from_spec(learn.model.spec);
@@ -227,33 +232,39 @@ std::vector<ScoredItem> Recommender::similar(const std::string& item, const Simi
   return state_->best(all.mv(all[row]) / (lengths * lengths[row]), o.n, without);
 }
 
-FoldedUser Recommender::fold_in(const std::vector<std::pair<std::string, double>>& given, const FoldInOptions& o) const {
+FoldedUser Recommender::fold_in(const std::vector<std::pair<std::string, double>>& given,
+                                const FoldInOptions& o) const {
   const State& s = *state_;
   s.need_biases("factors to fold a user into");
-  if (!(o.penalty > 0)) throw Error(ErrorCode::usage, "penalty is positive", {{"penalty", fmt::format("{:g}", o.penalty)}});
+  if (!(o.penalty > 0))
+    throw Error(ErrorCode::usage, "penalty is positive", {{"penalty", fmt::format("{:g}", o.penalty)}});
   FoldedUser user;
   std::vector<double> targets;
+  const auto [low, high] = s.y_range.value_or(std::pair(-std::numeric_limits<double>::infinity(),
+                                                        std::numeric_limits<double>::infinity()));
   for (const auto& [item, rating] : given) {
     user.rated.push_back(item);
-    if (!std::isfinite(rating) || (s.y_range && (rating < s.y_range->first || rating > s.y_range->second))) {
+    if (!std::isfinite(rating) || rating < low || rating > high) {
       throw Error(ErrorCode::bad_data, "a rating lies outside of what the model can say",
                   {{"item", item}, {"rating", fmt::format("{:g}", rating)},
-                   {"y_range", s.y_range ? fmt::format("{:g} to {:g}", s.y_range->first, s.y_range->second) : "any number"}},
+                   {"y_range", fmt::format("{:g} to {:g}", low, high)}},
                   "give ratings on the scale that the model was trained with");
     }
     if (!s.y_range) {
       targets.push_back(rating);
       continue;
     }
-    const double part = std::clamp((rating - s.y_range->first) / (s.y_range->second - s.y_range->first), end_part, 1 - end_part);
+    const double part = std::clamp((rating - low) / (high - low), end_part, 1 - end_part);
     targets.push_back(std::log(part / (1 - part)));
   }
   // "#na#" is no user that was trained.
   const auto users = torch::cat({s.weights[0], s.biases[0].unsqueeze(1)}, 1).slice(0, 1).to(torch::kFloat64);
   const auto mean = users.mean(0), spread = (users - mean).square().mean(0).clamp_min(1e-6);
   const auto codes = s.codes(*this, user.rated, true);
-  const auto x = torch::cat({s.weights[1].index_select(0, codes), torch::ones({codes.size(0), 1})}, 1).to(torch::kFloat64);
-  const auto left = torch::tensor(at::ArrayRef<double>(targets), torch::kFloat64) - s.biases[1].index_select(0, codes) - x.mv(mean);
+  const auto factors = s.weights[1].index_select(0, codes);
+  const auto x = torch::cat({factors, torch::ones({codes.size(0), 1})}, 1).to(torch::kFloat64);
+  const auto t = torch::tensor(at::ArrayRef<double>(targets), torch::kFloat64);
+  const auto left = t - s.biases[1].index_select(0, codes) - x.mv(mean);
   const auto at = mean + at::linalg_solve(x.t().matmul(x) + torch::diag(o.penalty / spread), x.t().mv(left));
   user.weight = at.slice(0, 0, -1).to(torch::kFloat32);
   user.bias = at[-1].item<double>();
@@ -275,15 +286,18 @@ std::vector<ScoredItem> Recommender::worst_biases(int n) const {
 std::string Recommender::bias_table(int n) const {
   const auto best = best_biases(n), worst = worst_biases(n);
   std::vector<std::vector<std::string>> cells;
-  for (std::size_t i = 0; i < best.size(); ++i)
-    cells.push_back({best[i].item, fmt::format("{:.3f}", best[i].score), worst[i].item, fmt::format("{:.3f}", worst[i].score)});
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    cells.push_back({best[i].item, fmt::format("{:.3f}", best[i].score),  //
+                     worst[i].item, fmt::format("{:.3f}", worst[i].score)});
+  }
   return format_table({"best", "bias", "worst", "bias"}, cells);
 }
 
 torch::Tensor Recommender::components(const std::vector<std::string>& names, int k) const {
   const auto x = weight(names).to(torch::kFloat64);
   if (k < 1 || k > x.size(1) || names.empty()) {
-    throw Error(ErrorCode::usage, "there are not so many components", {{"components", k}, {"factors", x.size(1)}, {"items", names.size()}});
+    throw Error(ErrorCode::usage, "there are not so many components",
+                {{"components", k}, {"factors", x.size(1)}, {"items", names.size()}});
   }
   const auto centred = x - x.mean(0);
   // Eigenvectors come in ascending order.
@@ -318,17 +332,21 @@ Figure Recommender::map(const ItemMapOptions& o) const {
     rows.push_back({{"x", place[o.x].item<double>()}, {"y", place[o.y].item<double>()}, {"item", names[i]}});
   }
   const auto channel = [](const char* field, int component) {
-    return Json{{"field", field}, {"type", "quantitative"}, {"title", fmt::format("component {}", component)}, {"scale", {{"zero", false}}}};
+    return Json{{"field", field},
+                {"type", "quantitative"},
+                {"title", fmt::format("component {}", component)},
+                {"scale", {{"zero", false}}}};
   };
   const Json at = {{"x", channel("x", o.x)}, {"y", channel("y", o.y)}};
   Json text = at;
   text["text"] = {{"field", "item"}, {"type", "nominal"}};
+  const Json point = {{"type", "point"}, {"filled", true}, {"tooltip", {{"content", "data"}}}};
+  const Json name = {{"type", "text"}, {"align", "left"}, {"dx", 6}, {"fontSize", 10}};
   return Figure(Json{{"title", "Items by their factors"},
                      {"width", 900},
                      {"height", 700},
                      {"data", {{"values", std::move(rows)}}},
-                     {"layer", {{{"mark", {{"type", "point"}, {"filled", true}, {"tooltip", {{"content", "data"}}}}}, {"encoding", at}},
-                                {{"mark", {{"type", "text"}, {"align", "left"}, {"dx", 6}, {"fontSize", 10}}}, {"encoding", text}}}}});
+                     {"layer", {{{"mark", point}, {"encoding", at}}, {{"mark", name}, {"encoding", text}}}}});
 }
 
 }  // namespace kindling

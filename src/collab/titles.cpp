@@ -25,7 +25,9 @@ std::vector<std::string> titles_by_key(const Table& titles, const UniqueCells& k
     std::string& title = of_key[static_cast<std::size_t>(place[row])];
     if (!title.empty() && title != *texts[row]) {
       throw Error(ErrorCode::bad_data, "an item has two titles",
-                  {{"item", text_of(keys.cells[static_cast<std::size_t>(place[row])])}, {"title", title}, {"other", *texts[row]},
+                  {{"item", text_of(keys.cells[static_cast<std::size_t>(place[row])])},
+                   {"title", title},
+                   {"other", *texts[row]},
                    {"row", titles.where(static_cast<std::int64_t>(row))}},
                   "leave one line an item in the file of titles");
     }
@@ -55,7 +57,8 @@ std::shared_ptr<arrow::ChunkedArray> column_of(const torch::Tensor& places, cons
 
 }  // namespace
 
-TitledRatings with_titles(const Table& ratings, const std::string& item, const Table& titles, const TitleOptions& given) {
+TitledRatings with_titles(const Table& ratings, const std::string& item, const Table& titles,
+                           const TitleOptions& given) {
   TitleOptions o = given;
   if (o.key.empty()) o.key = item;
   const int column = ratings.column(item);
@@ -68,7 +71,8 @@ TitledRatings with_titles(const Table& ratings, const std::string& item, const T
   // Ordered anew: of a code the title again.
   const CategoryMap map(keys.type, keys.cells, /*add_na=*/false);
   std::vector<std::string> by_code(title_of.size());
-  for (std::size_t k = 0; k < keys.cells.size(); ++k) by_code[static_cast<std::size_t>(map.code(keys.cells[k]))] = title_of[k];
+  for (std::size_t k = 0; k < keys.cells.size(); ++k)
+    by_code[static_cast<std::size_t>(map.code(keys.cells[k]))] = title_of[k];
   TitledRatings titled;
   const auto counts = items.counts();
   std::vector<std::string> names;

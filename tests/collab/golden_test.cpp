@@ -22,7 +22,8 @@ const Weights& tensors() {
 }
 
 Weights part(const std::string& prefix) {
-  return tensors().renamed([&](const std::string& name) { return name.starts_with(prefix) ? name.substr(prefix.size()) : ""; });
+  return tensors().renamed(
+      [&](const std::string& name) { return name.starts_with(prefix) ? name.substr(prefix.size()) : ""; });
 }
 
 /// All of a loader in its data set's order.
@@ -35,7 +36,8 @@ void expect_loaders(const DataLoaders& dls, const Json& want, const std::vector<
   EXPECT_EQ(encoder.cat_names(), columns);
   for (std::size_t c = 0; c < columns.size(); ++c) {
     std::vector<std::string> classes;
-    for (const Json& name : want.at("classes").at(columns[c])) classes.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+    for (const Json& name : want.at("classes").at(columns[c]))
+      classes.push_back(name.is_string() ? name.get<std::string>() : name.dump());
     EXPECT_EQ(encoder.classes(columns[c]).items(), classes);
     EXPECT_EQ(get_emb_sz(encoder)[c].second, want.at("emb_szs")[c][1].get<std::int64_t>());
   }
@@ -44,8 +46,10 @@ void expect_loaders(const DataLoaders& dls, const Json& want, const std::vector<
     const Batch batch = whole(dls[split]);
     ASSERT_EQ(batch.size(), static_cast<std::int64_t>(rows.at("ys").size()));
     for (std::int64_t i = 0; i < batch.size(); ++i) {
-      for (std::int64_t c = 0; c < 2; ++c)
-        EXPECT_EQ(batch.x[0][i][c].item<std::int64_t>(), rows.at("codes")[i][c].get<std::int64_t>()) << split << " " << i << " " << c;
+      for (std::int64_t c = 0; c < 2; ++c) {
+        EXPECT_EQ(batch.x[0][i][c].item<std::int64_t>(), rows.at("codes")[i][c].get<std::int64_t>())
+            << split << " " << i << " " << c;
+      }
       EXPECT_EQ(batch.y[0][i].item<float>(), rows.at("ys")[i].get<float>()) << split << " " << i;
     }
   }
@@ -69,12 +73,13 @@ void expect_model(const Model& model, const std::string& name) {
   opt->set_hyper("wd", 0.1);
   for (std::int64_t step = 0; step < 10; ++step) {
     const auto loss = MSELossFlat()(model.forward(x), {y});
-    EXPECT_NEAR(loss.item<double>(), tensors().at(name + ".losses")[step].item<double>(), 1e-5) << name << " step " << step;
+    EXPECT_NEAR(loss.item<double>(), tensors().at(name + ".losses")[step].item<double>(), 1e-5) << name << " " << step;
     loss.backward();
     if (step == 0) {
       for (const auto& p : model.module().named_parameters()) {
-        if (!tensors().contains(name + ".grad." + p.key())) continue;
-        EXPECT_TRUE(torch::allclose(p.value().grad(), tensors().at(name + ".grad." + p.key()), 1e-4, 1e-6)) << name << " " << p.key();
+        const std::string key = name + ".grad." + p.key();
+        if (!tensors().contains(key)) continue;
+        EXPECT_TRUE(torch::allclose(p.value().grad(), tensors().at(key), 1e-4, 1e-6)) << key;
       }
     }
     opt->step();

@@ -28,8 +28,8 @@ class Told final : public Listener {
   std::string texts;
 };
 
-/// 40 users, 30 films: even users like even films, odd users odd ones, and film f is a little better than film f - 1. Each has
-/// rated about two thirds.
+/// 40 users, 30 films: even users like even films, odd users odd ones, and film f is a little better than film f - 1.
+/// Each has rated about two thirds.
 inline Table two_tastes() {
   std::vector<std::int64_t> users;
   std::vector<std::string> films;

@@ -64,8 +64,9 @@ TEST(CollabLearner, SaysTheSameAgainAfterExport) {
   const Bytes bytes(row.begin(), row.end());
   const auto said = trained().predict(bytes);
   EXPECT_NEAR(predictor.predict(bytes).probs.item<float>(), said.probs.item<float>(), 1e-6);
-  EXPECT_NEAR(Recommender(trained()).ratings("3")[Recommender(trained()).code("odd 5")].item<float>(), said.probs.item<float>(), 1e-5);
-  EXPECT_TRUE(same_items(Recommender(folder / "films.safetensors").recommend("3"), Recommender(trained()).recommend("3")));
+  const Recommender films(trained()), exported(folder / "films.safetensors");
+  EXPECT_NEAR(films.ratings("3")[films.code("odd 5")].item<float>(), said.probs.item<float>(), 1e-5);
+  EXPECT_TRUE(same_items(exported.recommend("3"), films.recommend("3")));
   EXPECT_EQ(read_exported(folder / "films.safetensors").verify_items.size(), 2u);
 }
 

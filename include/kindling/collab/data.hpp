@@ -5,8 +5,9 @@
 ///   std::puts(dls.batch_table().c_str());
 ///   std::puts(rating_counts(dls).to_string().c_str());
 ///
-/// Ratings are a table (see kindling/tabular/data.hpp) with two columns of classes and a number as target, so `test_dl`,
-/// `results_table`, `tabular_encoder` and exports serve them too. A rating takes 12 bytes: two codes of 32 bits and a float.
+/// Ratings are a table (see kindling/tabular/data.hpp) with two columns of classes and a number as target, so
+/// `test_dl`, `results_table`, `tabular_encoder` and exports serve them too. A rating takes 12 bytes: two codes of 32
+/// bits and a float.
 
 #include <kindling/core/listener.hpp>
 #include <kindling/data/dataloaders.hpp>
@@ -46,9 +47,10 @@ struct CollabDataLoadersOptions {
 
 struct CollabDataLoaders {
   using Options = CollabDataLoadersOptions;
-  /// Inputs are N x 2 codes of user and item, int64, and N x 0 numbers; targets N ratings, float32. Code 0 is "#na#": a missing
-  /// user or item, and one that no training rating has (of columns of text the vocabulary is that of all ratings, as in fastai).
-  /// Throws `bad_data` for columns that are not there, and naming the row for ratings that are missing or no number.
+  /// Inputs are N x 2 codes of user and item, int64, and N x 0 numbers; targets N ratings, float32. Code 0 is "#na#": a
+  /// missing user or item, and one that no training rating has (of columns of text the vocabulary is that of all
+  /// ratings, as in fastai). Throws `bad_data` for columns that are not there, and naming the row for ratings that are
+  /// missing or no number.
   static DataLoaders from_df(const Table& ratings, const Options& options = {});
   /// CSV, TSV or Parquet.
   static DataLoaders from_csv(const fs::path& csv, const Options& options = {});
@@ -68,7 +70,8 @@ struct TitleOptions {
 };
 
 /// Throws `bad_data` for columns that are not there, and for an item with two titles.
-TitledRatings with_titles(const Table& ratings, const std::string& item, const Table& titles, const TitleOptions& options = {});
+TitledRatings with_titles(const Table& ratings, const std::string& item, const Table& titles,
+                           const TitleOptions& options = {});
 
 /// What the ratings of loaders are.
 struct RatingCounts {

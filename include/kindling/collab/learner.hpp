@@ -20,13 +20,14 @@ namespace kindling {
 /// fastai's arguments of `collab_learner` and of `Learner`.
 struct CollabLearnerOptions {
   int n_factors = 50;
-  bool use_nn = false;                                   ///< `EmbeddingNN` in place of `EmbeddingDotBias`
-  std::map<std::string, int> emb_szs = {};               ///< of the net: widths of embeddings in place of the rule's, by column
+  bool use_nn = false;                      ///< `EmbeddingNN` in place of `EmbeddingDotBias`
+  std::map<std::string, int> emb_szs = {};  ///< of the net: widths of embeddings in place of the rule's, by column
   std::optional<std::vector<int>> layers = std::nullopt;  ///< of the net; left out: one of `n_factors`
-  TabularConfig config = {};                             ///< of the net
+  TabularConfig config = {};                              ///< of the net
   /// What ratings can be, a little wider than what they are: the ends of a sigmoid are never reached.
   std::optional<std::pair<double, double>> y_range = std::nullopt;
-  /// Keep with the model which items each user has rated, for `Recommender::recommend`: 4 bytes a rating in memory and exports.
+  /// Keep with the model which items each user has rated, for `Recommender::recommend`: 4 bytes a rating in memory and
+  /// exports.
   bool keep_rated = true;
   std::vector<Metric> metrics = {};
   LossFunction loss_func = {};
@@ -48,8 +49,8 @@ Learner collab_learner(DataLoaders dls, CollabLearnerOptions options = {});
 Model create_dot_bias(std::int64_t n_factors, std::int64_t n_users, std::int64_t n_items,
                       std::optional<std::pair<double, double>> y_range = std::nullopt,
                       std::shared_ptr<RatedItems> rated = nullptr);
-Model create_embedding_nn(const std::vector<EmbSize>& emb_szs, const std::vector<int>& layers, const TabularConfig& config = {},
-                          std::shared_ptr<RatedItems> rated = nullptr);
+Model create_embedding_nn(const std::vector<EmbSize>& emb_szs, const std::vector<int>& layers,
+                          const TabularConfig& config = {}, std::shared_ptr<RatedItems> rated = nullptr);
 
 namespace detail {
 /// Makes models of ratings known to `load_learner`. Done by including <kindling/collab.hpp>.

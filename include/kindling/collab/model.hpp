@@ -13,8 +13,8 @@
 
 namespace kindling {
 
-/// The items that each user has rated, by codes: what recommendations leave out. Part of a model, so that it travels with its
-/// weights; 4 bytes a rating and 8 a user.
+/// The items that each user has rated, by codes: what recommendations leave out. Part of a model, so that it travels
+/// with its weights; 4 bytes a rating and 8 a user.
 class RatedItems : public torch::nn::Module {
  public:
   /// With room for so many ratings, to be loaded.
@@ -25,15 +25,16 @@ class RatedItems : public torch::nn::Module {
   std::int64_t size() const { return items.numel(); }
   /// A user's items in ascending order, int32.
   torch::Tensor of(std::int64_t user) const;
-  /// Throws `bad_model` unless these are lists of codes below `n_items`, as after loading from a damaged file they may not be.
+  /// Throws `bad_model` unless these are lists of codes below `n_items`, as after loading from a damaged file they may
+  /// not be.
   void check(std::int64_t n_items) const;
 
   torch::Tensor offsets;  ///< n_users + 1, int64: where in `items` a user's begin
   torch::Tensor items;    ///< int32
 };
 
-/// Factors of users and items, and a bias of each: the rating is their dot product plus both biases, with `y_range` as a sigmoid
-/// to that range (fastai `EmbeddingDotBias`; Koren et al. 2009 without the global mean).
+/// Factors of users and items, and a bias of each: the rating is their dot product plus both biases, with `y_range` as
+/// a sigmoid to that range (fastai `EmbeddingDotBias`; Koren et al. 2009 without the global mean).
 class EmbeddingDotBias : public torch::nn::Module {
  public:
   /// Throws `usage` for sizes that make no model.

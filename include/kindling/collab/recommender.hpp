@@ -48,8 +48,8 @@ struct SimilarOptions {
 };
 
 struct FoldInOptions {
-  /// λ: how much evidence it takes to move the user away from the mean one, in units of the users' own spread. 0.3 was best on
-  /// MovieLens for users with 5 to 50 ratings.
+  /// λ: how much evidence it takes to move the user away from the mean one, in units of the users' own spread. 0.3 was
+  /// best on MovieLens for users with 5 to 50 ratings.
   double penalty = 0.3;
 };
 
@@ -82,19 +82,22 @@ class Recommender {
   /// The rating of each item, by codes: n_items, float32.
   torch::Tensor ratings(const std::string& user) const;
   torch::Tensor ratings(const FoldedUser& user) const;
-  /// The items with the highest ratings, without those that the user has rated in training or validation. Throws `not_found` for a
-  /// user that the model does not know (see `fold_in`), `usage` where the model does not keep what was rated.
+  /// The items with the highest ratings, without those that the user has rated in training or validation. Throws
+  /// `not_found` for a user that the model does not know (see `fold_in`), `usage` where the model does not keep what
+  /// was rated.
   std::vector<ScoredItem> recommend(const std::string& user, const RecommendOptions& options = {}) const;
   std::vector<ScoredItem> recommend(const FoldedUser& user, const RecommendOptions& options = {}) const;
   /// Items whose factors point the same way, by cosine. Throws `not_found`, and with `min_ratings` as `most_rated`.
   std::vector<ScoredItem> similar(const std::string& item, const SimilarOptions& options = {}) const;
 
-  /// A new user out of a few ratings, by ridge regression with the model's items as they are. With t the ratings (with `y_range`
-  /// the logit of where they lie in it, at most 1 % from an end), x = [factors, 1] and b the bias of each item, m and s² the mean
-  /// and variance of the trained users' [factors, bias], the user is m + d, where d has the least
+  /// A new user out of a few ratings, by ridge regression with the model's items as they are. With t the ratings (with
+  /// `y_range` the logit of where they lie in it, at most 1 % from an end), x = [factors, 1] and b the bias of each
+  /// item, m and s² the mean and variance of the trained users' [factors, bias], the user is m + d, where d has the
+  /// least
   ///   sum (t - b - x·(m + d))² + λ sum d² / s².
   /// Throws `not_found` for unknown items, `bad_data` for a rating outside of `y_range`, `usage` for a net.
-  FoldedUser fold_in(const std::vector<std::pair<std::string, double>>& ratings, const FoldInOptions& options = {}) const;
+  FoldedUser fold_in(const std::vector<std::pair<std::string, double>>& ratings,
+                     const FoldInOptions& options = {}) const;
 
   /// Items with the highest biases (liked by all, whatever their factors), or the lowest. Throws `usage` for a net.
   std::vector<ScoredItem> best_biases(int n = 5) const;
