@@ -1,4 +1,5 @@
 #include <kindling/core/error.hpp>
+#include <kindling/nn/seal.hpp>
 #include <kindling/train/export.hpp>
 
 #include "collab/top_n_model.hpp"
@@ -14,7 +15,6 @@ namespace kindling {
 
 namespace {
 
-constexpr const char* manifest_key = "kindling";
 
 /// The values that someone new is given for an item: what is usual.
 float usual_value(const CompressedRows& rows) {
@@ -82,14 +82,14 @@ void require_positive(const char* setting, double value) {
 TopN::TopN(Interactions known, std::shared_ptr<const detail::TopNModel> model)
     : known_(std::move(known)), model_(std::move(model)) {}
 
-std::vector<Recommendation> TopN::best(const torch::Tensor& scores, std::span<const std::int32_t> known, int n) const {
-  std::vector<Recommendation> out;
+std::vector<ScoredItem> TopN::best(const torch::Tensor& scores, std::span<const std::int32_t> known, int n) const {
+  std::vector<ScoredItem> out;
   for (const std::int64_t item : top_items(scores, known, n))
     out.push_back({known_.items().items()[static_cast<std::size_t>(item)], scores[item].item<double>()});
   return out;
 }
 
-std::vector<Recommendation> TopN::recommend(const std::string& user, int n) const {
+std::vector<ScoredItem> TopN::recommend(const std::string& user, int n) const {
   const std::int64_t u = known_.user(user);
   const auto had = known_.rows().columns(u);
   if (had.empty()) {
@@ -99,7 +99,7 @@ std::vector<Recommendation> TopN::recommend(const std::string& user, int n) cons
   return best(model_->scores(known_.rows().take({u}))[0], had, n);
 }
 
-std::vector<Recommendation> TopN::recommend_from(const std::vector<std::string>& items, int n) const {
+std::vector<ScoredItem> TopN::recommend_from(const std::vector<std::string>& items, int n) const {
   if (items.empty())
     throw Error(ErrorCode::usage, "one item at least is needed to recommend others", {}, "or use popularity()");
   CompressedRows had{.n_columns = known_.n_items()};
@@ -111,7 +111,7 @@ std::vector<Recommendation> TopN::recommend_from(const std::vector<std::string>&
   return best(model_->scores(had)[0], had.columns(0), n);
 }
 
-std::vector<Recommendation> TopN::similar(const std::string& item, int n) const {
+std::vector<ScoredItem> TopN::similar(const std::string& item, int n) const {
   const std::int32_t self[] = {static_cast<std::int32_t>(known_.item(item))};
   return best(model_->similar(self[0]), self, n);
 }

@@ -44,9 +44,9 @@ TEST_F(RatedFilms, AreRankedFarBetterThanByPopularity) {
 TEST_F(RatedFilms, AreLikeTheirSequels) {
   const TopN top = top_n_learner(Interactions::from_df(table("ratings.csv")));
   // Star Wars IV, V and VI; The Lord of the Rings I, II and III.
-  const auto items = [](const std::vector<Recommendation>& recommended) {
+  const auto items = [](const std::vector<ScoredItem>& recommended) {
     std::vector<std::string> names;
-    for (const Recommendation& r : recommended) names.push_back(r.item);
+    for (const ScoredItem& r : recommended) names.push_back(r.item);
     return names;
   };
   EXPECT_THAT(items(top.similar("260", 2)), ::testing::UnorderedElementsAre("1196", "1210"));

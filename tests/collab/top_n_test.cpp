@@ -52,9 +52,9 @@ Interactions two_tastes() {
   return Interactions::from_df(Table({{"user", users}, {"film", films}}), {.binary = true});
 }
 
-std::vector<std::string> items_of(const std::vector<Recommendation>& recommended) {
+std::vector<std::string> items_of(const std::vector<ScoredItem>& recommended) {
   std::vector<std::string> items;
-  for (const Recommendation& r : recommended) items.push_back(r.item);
+  for (const ScoredItem& r : recommended) items.push_back(r.item);
   return items;
 }
 

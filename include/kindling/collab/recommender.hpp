@@ -10,6 +10,7 @@
 
 #include <kindling/core/figure.hpp>
 #include <kindling/collab/model.hpp>
+#include <kindling/collab/scored_item.hpp>
 #include <kindling/tabular/data.hpp>
 #include <kindling/train/learner.hpp>
 
@@ -21,12 +22,6 @@
 #include <torch/types.h>
 
 namespace kindling {
-
-/// An item and what stands for how good it is: the rating that the model says, a cosine, or a bias.
-struct ScoredItem {
-  std::string item;
-  double score = 0;
-};
 
 /// A user that the model was not trained with: where he is among the factors.
 struct FoldedUser {

@@ -10,6 +10,7 @@
 
 #include <kindling/collab/interactions.hpp>
 #include <kindling/collab/ranking.hpp>
+#include <kindling/collab/scored_item.hpp>
 #include <kindling/core/files.hpp>
 #include <kindling/core/json.hpp>
 #include <kindling/core/listener.hpp>
@@ -49,11 +50,6 @@ struct TopNOptions {
   std::shared_ptr<Listener> listener = silent_listener();
 };
 
-struct Recommendation {
-  std::string item;
-  double score = 0;
-};
-
 namespace detail {
 class TopNModel;
 }
@@ -65,12 +61,12 @@ class TopN {
 
   /// The best items for a user of the training data, without those already had. Throws `not_found` for an unknown user
   /// with the nearest name, `usage` for one without a training row.
-  std::vector<Recommendation> recommend(const std::string& user, int n = 10) const;
+  std::vector<ScoredItem> recommend(const std::string& user, int n = 10) const;
   /// The same for someone who had these items and no others; nothing is learnt anew. Throws `not_found` for an unknown
   /// item.
-  std::vector<Recommendation> recommend_from(const std::vector<std::string>& items, int n = 10) const;
+  std::vector<ScoredItem> recommend_from(const std::vector<std::string>& items, int n = 10) const;
   /// The items nearest to one: by partial correlation for EASE, by the cosine of the factors for iALS.
-  std::vector<Recommendation> similar(const std::string& item, int n = 10) const;
+  std::vector<ScoredItem> similar(const std::string& item, int n = 10) const;
 
   /// For `evaluate_ranking` against what was kept back.
   Ranker ranker() const;
@@ -86,7 +82,7 @@ class TopN {
   static TopN load(const fs::path& path);
 
  private:
-  std::vector<Recommendation> best(const torch::Tensor& scores, std::span<const std::int32_t> known, int n) const;
+  std::vector<ScoredItem> best(const torch::Tensor& scores, std::span<const std::int32_t> known, int n) const;
   Interactions known_;
   std::shared_ptr<const detail::TopNModel> model_;
 };
