@@ -16,12 +16,6 @@ constexpr std::uint32_t core_header = 12;
 
 enum Compression : std::uint32_t { raw = 0, rle8 = 1, rle4 = 2, bitfields = 3 };
 
-std::uint32_t little_endian(const std::uint8_t* at, int bytes) {
-  std::uint32_t value = 0;
-  for (int i = bytes - 1; i >= 0; --i) value = value << 8 | at[i];
-  return value;
-}
-
 struct Header {
   Size size;
   bool top_down = false;

@@ -18,6 +18,13 @@ namespace kindling::detail {
 
 using ByteSpan = std::span<const std::uint8_t>;
 
+/// A number of a header, lowest byte first.
+inline std::uint32_t little_endian(const std::uint8_t* at, int bytes) {
+  std::uint32_t value = 0;
+  for (int i = bytes - 1; i >= 0; --i) value = value << 8 | at[i];
+  return value;
+}
+
 /// A picture in the wanted mode, not yet turned as `orientation` says.
 struct Decoded {
   Image image;

@@ -12,12 +12,6 @@ constexpr std::size_t chunk_header = 8;
 /// Position, size, duration and flags before the picture data of an animation's frame.
 constexpr std::size_t frame_header = 16;
 
-std::uint32_t little_endian(const std::uint8_t* at, int bytes) {
-  std::uint32_t value = 0;
-  for (int i = bytes - 1; i >= 0; --i) value = value << 8 | at[i];
-  return value;
-}
-
 /// The contents of the first chunk of that name, cut where the file ends.
 ByteSpan find_riff_chunk(ByteSpan bytes, const char* name) {
   std::size_t at = riff_header;
