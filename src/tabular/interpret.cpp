@@ -3,6 +3,8 @@
 #include <kindling/tabular/data.hpp>
 #include <kindling/tabular/interpret.hpp>
 
+#include "tabular/all_rows.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -11,13 +13,6 @@
 namespace kindling {
 
 namespace {
-
-Batch first_rows(const DataLoader& dl, std::int64_t most) {
-  DataLoaderOptions plain = dl.options();
-  plain.shuffle = plain.replacement = plain.drop_last = false;
-  plain.bs = static_cast<int>(std::max<std::int64_t>(1, std::min(most, dl.n())));
-  return dl.with(plain).one_batch();
-}
 
 /// A column's place: member 0 are the classes, 1 the numbers.
 struct Place {
@@ -54,7 +49,7 @@ double shown_number(const TabularEncoder& encoder, const std::string& name, doub
 
 std::vector<ColumnImportance> permutation_importance(Learner& learn, const DataLoader& dl, const ImportanceOptions& options) {
   const TabularEncoder& encoder = tabular_encoder(learn.dls.pipeline());
-  const Batch rows = first_rows(dl, options.max_rows);
+  const Batch rows = detail::all_rows(dl, options.max_rows);
   if (rows.y.empty())
     throw Error(ErrorCode::usage, "importance needs the targets of the rows", {}, "make the loader with targets");
   torch::NoGradGuard no_grad;
@@ -95,7 +90,7 @@ Figure importance_figure(const std::vector<ColumnImportance>& importance, int ma
 Figure partial_dependence(Learner& learn, const DataLoader& dl, const std::string& name, const PartialDependenceOptions& options) {
   const TabularEncoder& encoder = tabular_encoder(learn.dls.pipeline());
   const Place place = place_of(encoder, name);
-  const Batch rows = first_rows(dl, options.max_rows);
+  const Batch rows = detail::all_rows(dl, options.max_rows);
   torch::NoGradGuard no_grad;
   learn.model.module().eval();
   auto x = rows.x;
@@ -130,6 +125,70 @@ Figure partial_dependence(Learner& learn, const DataLoader& dl, const std::strin
     series.y.push_back(mean_at(value));
   }
   return line_figure({series}, {.title = name, .x = name, .y = y});
+}
+
+namespace {
+
+/// 1 where the class is wrong, or how far off the numbers are: a value a row, float64.
+torch::Tensor row_errors(Learner& learn, const DataLoader& dl) {
+  const Preds preds = learn.get_preds({.dl = dl, .with_decoded = true});
+  if (!preds.targs.defined())
+    throw Error(ErrorCode::usage, "errors need the targets of the rows", {}, "make the loader with targets");
+  if (tabular_encoder(learn.dls.pipeline()).target() == TargetKind::category)
+    return (preds.decoded.flatten() != preds.targs.flatten()).to(torch::kFloat64);
+  const auto off = (preds.preds.reshape({preds.preds.size(0), -1}) - preds.targs.reshape({preds.targs.size(0), -1})).abs();
+  return off.mean(1).to(torch::kFloat64);
+}
+
+/// The groups of a column by its codes, and how much of the errors' variance lies between them.
+std::pair<ErrorsByGroup, double> groups_of(const torch::Tensor& codes, const torch::Tensor& errors, const CategoryMap& classes,
+                                           std::int64_t min_rows) {
+  const auto counts = torch::bincount(codes, {}, classes.size()).contiguous();
+  const auto sums = torch::bincount(codes, errors, classes.size()).contiguous();
+  const double mean = errors.mean().item<double>();
+  ErrorsByGroup found;
+  double between = 0;
+  for (std::int64_t code = 0; code < classes.size(); ++code) {
+    const std::int64_t n = counts.const_data_ptr<std::int64_t>()[code];
+    if (n < min_rows) continue;
+    const double error = sums.const_data_ptr<double>()[code] / static_cast<double>(n);
+    found.groups.push_back({classes.items().at(static_cast<std::size_t>(code)), n, error});
+    between += static_cast<double>(n) * (error - mean) * (error - mean);
+  }
+  std::stable_sort(found.groups.begin(), found.groups.end(), [](const auto& a, const auto& b) { return a.error > b.error; });
+  return {std::move(found), between};
+}
+
+}  // namespace
+
+std::vector<ErrorsByGroup> errors_by_group(Learner& learn, const DataLoader& dl, const ErrorsByGroupOptions& options) {
+  const TabularEncoder& encoder = tabular_encoder(learn.dls.pipeline());
+  const torch::Tensor errors = row_errors(learn, dl);
+  const Batch rows = detail::all_rows(dl);
+  std::vector<std::pair<double, ErrorsByGroup>> columns;
+  for (const std::string& name : encoder.cat_names()) {
+    const Place place = place_of(encoder, name);
+    auto [found, between] =
+        groups_of(rows.x[place.member].select(1, place.column), errors, encoder.classes(name), options.min_rows);
+    if (found.groups.size() < 2) continue;
+    found.column = name;
+    columns.emplace_back(between, std::move(found));
+  }
+  std::stable_sort(columns.begin(), columns.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<ErrorsByGroup> list;
+  for (auto& [between, found] : columns) list.push_back(std::move(found));
+  return list;
+}
+
+Figure errors_figure(const ErrorsByGroup& errors, int max_n) {
+  std::vector<std::string> names;
+  std::vector<double> values;
+  for (const GroupError& g : errors.groups) {
+    if (static_cast<int>(names.size()) >= max_n) break;
+    names.push_back(fmt::format("{} ({} rows)", g.group, g.n));
+    values.push_back(g.error);
+  }
+  return bar_figure(names, values, {.title = errors.column, .x = errors.column, .y = "error"});
 }
 
 }  // namespace kindling

@@ -39,6 +39,19 @@ struct KeepBest {
     weights.clear();
     for (const auto& [name, tensor] : state_dict(learn.model.module())) weights.emplace_back(name, tensor.clone());
   }
+  void after_fit(Learner& learn) {
+    if (!weights.empty()) load_state_dict(learn.model.module(), Weights(weights));
+  }
+  void save_state(CallbackState& state) const {
+    state.values = {{"epoch", epoch}};
+    if (!weights.empty()) state.values["best"] = best;
+    state.tensors = weights;
+  }
+  void load_state(const CallbackState& state) {
+    epoch = state.values.at("epoch").get<int>();
+    weights = state.tensors;
+    if (!weights.empty()) best = state.values.at("best").get<double>();
+  }
 };
 
 /// The temperature with the lowest loss of these logits, by a search over 0.25 … 4.
@@ -144,12 +157,13 @@ Learner tabm_learner(DataLoaders dls, TabMOptions o) {
 int fit_tabm(Learner& learn, int epochs, std::optional<double> lr) {
   auto* net = dynamic_cast<TabM*>(&learn.model.module());
   if (!net) throw Error(ErrorCode::usage, "fit_tabm is for the learners of tabm_learner");
-  const auto keep = std::make_shared<KeepBest>();
   learn.fit_one_cycle(epochs, lr ? std::optional<Hyper>(*lr) : std::nullopt,
-                      {.pct_start = 0.15, .cbs = {Callback(keep)}});
-  if (!keep->weights.empty()) load_state_dict(*net, Weights(keep->weights));
+                      {.pct_start = 0.15, .cbs = {KeepBest{}}});
   calibrate(learn, *net);
-  return keep->epoch;
+  const auto& epochs_done = learn.recorder().history;
+  const auto best = std::min_element(epochs_done.begin(), epochs_done.end(),
+                                     [](const auto& a, const auto& b) { return a.valid_loss < b.valid_loss; });
+  return best == epochs_done.end() ? 0 : best->epoch;
 }
 
 namespace detail {

@@ -40,4 +40,25 @@ struct PartialDependenceOptions {
 /// `not_found` for an unknown column.
 Figure partial_dependence(Learner& learn, const DataLoader& dl, const std::string& column, const PartialDependenceOptions& options = {});
 
+/// How wrong the model is where a column has one value.
+struct GroupError {
+  std::string group;
+  std::int64_t n = 0;  ///< rows
+  double error = 0;    ///< part of them that is classified wrongly, or the mean absolute error of numbers
+};
+
+struct ErrorsByGroup {
+  std::string column;
+  std::vector<GroupError> groups;  ///< the largest error first
+};
+
+struct ErrorsByGroupOptions {
+  std::int64_t min_rows = 30;  ///< a group of fewer says little and is left out
+};
+
+/// Of each column of classes, those first whose groups differ most (by the deviation of the errors over the rows). Throws `usage` for a
+/// loader without targets.
+std::vector<ErrorsByGroup> errors_by_group(Learner& learn, const DataLoader& dl, const ErrorsByGroupOptions& options = {});
+Figure errors_figure(const ErrorsByGroup& errors, int max_n = 20);
+
 }  // namespace kindling
