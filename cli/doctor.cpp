@@ -17,7 +17,7 @@ namespace kindling::cli {
 
 namespace {
 
-constexpr std::size_t most_examples = 2;
+constexpr std::size_t most_shown = 2;
 constexpr std::size_t most_classes = 8;
 
 struct DoctorOptions {
@@ -101,7 +101,7 @@ std::string classes_line(const HealthReport& report) {
 void show_finding(const HealthFinding& finding, const HealthReport& report, const fs::path& root) {
   const std::string space(9, ' ');
   put(fmt::format("\n{:<9}{}\n", name_of(finding.severity()), finding.what()));
-  const std::size_t shown = std::min(most_examples, finding.cases.size());
+  const std::size_t shown = std::min(most_shown, finding.cases.size());
   for (std::size_t i = 0; i < shown; ++i) put(space + in_a_line(finding.cases[i], report, root) + "\n");
   if (shown < finding.cases.size()) put(fmt::format("{}and {} more\n", space, finding.cases.size() - shown));
   put(fmt::format("{}try: {}\n", space, finding.advice()));

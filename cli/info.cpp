@@ -1,3 +1,4 @@
+#include <kindling/nn/seal.hpp>
 #include <kindling/nn/weights.hpp>
 #include <kindling/train/export.hpp>
 
@@ -17,8 +18,6 @@
 namespace kindling::cli {
 
 namespace {
-
-constexpr const char* manifest_key = "kindling";
 
 struct InfoOptions {
   CommonOptions common;

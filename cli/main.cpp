@@ -3,8 +3,9 @@
 
 #include "cli/command.hpp"
 #include "cli/output.hpp"
-#include "cli/table_set.hpp"
+#include "cli/rating_task.hpp"
 #include "cli/table_task.hpp"
+#include "cli/task.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -110,15 +111,19 @@ int run(int argc, char** argv) {
   program.footer(examples);
   program.require_subcommand(1);
   // What a command asks of a table is not what it asks of photos.
-  const bool table = names_a_table(argc, argv);
+  const Task task = task_of(argc, argv);
+  const auto for_task = [&](auto photos, auto table, auto ratings) {
+    return task == Task::table ? table(program) : task == Task::ratings ? ratings(program) : photos(program);
+  };
   const std::vector<Command> commands = {add_collect(program),
                                          add_data(program),
-                                         table ? add_look_table(program) : add_look(program),
-                                         add_doctor(program),
-                                         table ? add_train_table(program) : add_train(program),
+                                         for_task(add_look, add_look_table, add_look_ratings),
+                                         for_task(add_doctor, add_doctor_table, add_doctor_table),
+                                         for_task(add_train, add_train_table, add_train_ratings),
                                          add_lr_find(program),
-                                         add_interpret(program),
+                                         for_task(add_interpret, add_interpret, add_interpret_ratings),
                                          add_predict(program),
+                                         add_recommend(program),
                                          add_info(program),
                                          add_weights(program),
                                          add_models(program)};

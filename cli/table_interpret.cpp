@@ -17,6 +17,9 @@ namespace kindling::cli {
 namespace {
 
 constexpr std::size_t most_curves = 6;
+constexpr std::size_t most_groups = 4;
+/// Rows that say enough for a figure: each is passed through the model some hundred times.
+constexpr std::int64_t rows_for_importance = 2000, rows_for_curves = 400;
 
 struct InterpretOptions {
   CommonOptions common;
@@ -31,15 +34,16 @@ TableFlags flags_of(const Json& record) {
                 "interpret draws what models of tables look at");
   }
   const Json& data = record.at("data");
+  const Json& settings = record.at("settings");
   TableFlags flags{.data = data.at("path").get<std::string>(),
                    .target = data.at("target").get<std::string>(),
                    .cat = data.at("cat").get<std::vector<std::string>>(),
                    .cont = data.at("cont").get<std::vector<std::string>>(),
                    .task = data.at("target_kind") == "classes" ? "classification" : "regression",
-                   .time_column = data.value("time_column", ""),
-                   .group_column = data.value("group_column", ""),
-                   .encoding = data.value("encoding", "utf-8")};
-  if (data.contains("valid_pct") && data["valid_pct"].is_number()) flags.valid_pct = data["valid_pct"].get<double>();
+                   .time_column = settings.value("time", ""),
+                   .group_column = settings.value("group", ""),
+                   .encoding = settings.value("encoding", "utf-8")};
+  if (const Json part = settings.value("valid_pct", Json()); part.is_number()) flags.valid_pct = part.get<double>();
   return flags;
 }
 
@@ -64,7 +68,7 @@ int interpret(const InterpretOptions& o) {
   const TableSet set = read_table_set(flags_of(record), common, *listener);
   Learner learn = load_learner(model_path(run));
   const DataLoader dl = test_dl(learn.dls, set.table.take(set.splits.valid), /*with_targets=*/true);
-  const auto importance = permutation_importance(learn, dl);
+  const auto importance = permutation_importance(learn, dl, {.max_rows = rows_for_importance});
   std::vector<FigureSection> sections = {
       {"What the model looks at",
        "How much the loss of the validation rows grows when one column is shuffled among them.",
@@ -72,10 +76,16 @@ int interpret(const InterpretOptions& o) {
   for (std::size_t i = 0; i < std::min(most_curves, importance.size()); ++i) {
     sections.push_back({i == 0 ? "What it makes of single columns" : "",
                         i == 0 ? "The mean prediction where all rows have the same value in the column." : "",
-                        partial_dependence(learn, dl, importance[i].column)});
+                        partial_dependence(learn, dl, importance[i].column, {.max_rows = rows_for_curves})});
   }
   if (set.classes && learn.dls.vocab().size() <= 30)
     sections.push_back({"What it gets wrong", "Validation rows, by what is true and what the model says.", confusion(learn, dl)});
+  const auto errors = errors_by_group(learn, dl);
+  for (std::size_t i = 0; i < std::min(most_groups, errors.size()); ++i) {
+    sections.push_back({i == 0 ? "Where it is wrong more often" : "",
+                        i == 0 ? "Errors of the validation rows by the columns whose groups differ most." : "",
+                        errors_figure(errors[i])});
+  }
   const fs::path output = o.output.empty() ? run / "report.html" : fs::path(o.output);
   write_file(output, figure_page(fmt::format("{}: {}", fs::path(set.table.source()).filename().string(), set.target), sections));
   if (o.common.json) {

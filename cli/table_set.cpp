@@ -175,15 +175,6 @@ bool is_table_file(const std::string& name) {
   return false;
 }
 
-bool names_a_table(int argc, char** argv) {
-  for (int i = 2; i < argc; ++i) {
-    const std::string word = argv[i];
-    // What follows a flag is that flag's, as the file of --label csv:FILE.
-    if (!word.starts_with("-") && is_table_file(word) && (i == 2 || argv[i - 1][0] != '-')) return true;
-  }
-  return false;
-}
-
 void add_table_flags(CLI::App& app, TableFlags& f) {
   app.add_option("DATA", f.data, "a table: CSV, TSV or Parquet")->required();
   app.add_option("--target", f.target, "the column to predict")->type_name("COLUMN");
@@ -197,6 +188,23 @@ void add_table_flags(CLI::App& app, TableFlags& f) {
   app.add_option("--time", f.time_column, "later rows by this column validate, instead of rows at random")->type_name("COLUMN");
   app.add_option("--group", f.group_column, "rows with one value of this column stay together")->type_name("COLUMN");
   app.add_option("--encoding", f.encoding, "utf-8 or latin1 (utf-8)")->check(CLI::IsMember({"utf-8", "latin1"}))->type_name("NAME");
+}
+
+void note_table_flags(CLI::App& app, TableFlags& f, FlagSettings& settings) {
+  settings.add(app.get_option("--target"), "target", f.target);
+  settings.add(app.get_option("--cat"), "cat", f.cat);
+  settings.add(app.get_option("--cont"), "cont", f.cont);
+  settings.add(app.get_option("--drop"), "drop", f.drop);
+  settings.add(app.get_option("--task"), "task", f.task);
+  settings.add(app.get_option("--valid-pct"), "valid_pct", f.valid_pct);
+  settings.add(app.get_option("--time"), "time", f.time_column);
+  settings.add(app.get_option("--group"), "group", f.group_column);
+  settings.add(app.get_option("--encoding"), "encoding", f.encoding);
+}
+
+std::string absolute_path(const std::string& path) {
+  std::error_code ignored;
+  return fs::weakly_canonical(path, ignored).string();
 }
 
 TableSet read_table_set(const TableFlags& flags, const CommonOptions& common, Listener& listener) {

@@ -5,6 +5,7 @@
 #include <kindling/tabular.hpp>
 
 #include "cli/command.hpp"
+#include "cli/flag_settings.hpp"
 
 #include <optional>
 #include <string>
@@ -12,8 +13,7 @@
 
 namespace kindling::cli {
 
-/// Whether the command line names a table (.csv, .tsv, .tab, .parquet, each also with .gz) as DATA.
-bool names_a_table(int argc, char** argv);
+/// Whether a name ends as a table's: .csv, .tsv, .tab, .parquet, each also with .gz.
 bool is_table_file(const std::string& name);
 
 /// The flags that say what is in the table.
@@ -29,6 +29,11 @@ struct TableFlags {
 };
 
 void add_table_flags(CLI::App& app, TableFlags& flags);
+/// Makes those flags settings of a run.
+void note_table_flags(CLI::App& app, TableFlags& flags, FlagSettings& settings);
+
+/// As run.json keeps where a table is.
+std::string absolute_path(const std::string& path);
 
 /// A column that is not used, and why.
 struct LeftOut {

@@ -10,9 +10,10 @@
 
 namespace kindling::cli {
 
-/// `train TABLE` and `look TABLE`: the same commands with a table's flags.
+/// `train TABLE`, `look TABLE` and `doctor TABLE`: the same commands with a table's flags.
 Command add_train_table(CLI::App& program);
 Command add_look_table(CLI::App& program);
+Command add_doctor_table(CLI::App& program);
 /// `interpret RUN`.
 Command add_interpret(CLI::App& program);
 

@@ -2,30 +2,25 @@
 #include <kindling/tabular.hpp>
 
 #include "cli/output.hpp"
-#include "cli/run_folder.hpp"
 #include "cli/table_set.hpp"
 #include "cli/table_task.hpp"
-#include "core/seconds_since.hpp"
+#include "cli/watched_fit.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
-#include <torch/version.h>
 
 namespace kindling::cli {
 
 namespace {
 
-
-struct TrainTableOptions {
+struct TrainTableOptions : RunFlags {
   CommonOptions common;
   TableFlags data;
-  std::string run;
   std::string arch = "tabm";
   std::optional<int> epochs;
   std::optional<double> lr;
@@ -106,6 +101,8 @@ Json data_json(const TableSet& set, const TrainTableOptions& o) {
   Json left_out = Json::array();
   for (const LeftOut& l : set.left_out) left_out.push_back({{"column", l.column}, {"reason", l.reason}});
   return {{"path", o.data.data},
+          {"folder", absolute_path(o.data.data)},
+          {"sha256", sha256_of(o.data.data)},
           {"rows", set.table.n_rows()},
           {"rows_without_target", set.rows_without_target},
           {"target", set.target},
@@ -115,11 +112,7 @@ Json data_json(const TableSet& set, const TrainTableOptions& o) {
           {"left_out", std::move(left_out)},
           {"train", set.splits.train.size()},
           {"valid", set.splits.valid.size()},
-          {"split", set.split_rule},
-          {"valid_pct", o.data.valid_pct ? Json(*o.data.valid_pct) : Json(nullptr)},
-          {"time_column", o.data.time_column},
-          {"group_column", o.data.group_column},
-          {"encoding", o.data.encoding}};
+          {"split", set.split_rule}};
 }
 
 void tell_data(const TableSet& set, const TrainTableOptions& o, Listener& listener) {
@@ -152,54 +145,34 @@ Json tell_baselines(const DataLoaders& dls, Listener& listener) {
   return list;
 }
 
-struct KeepHistory {
-  static constexpr int order = 65;  // after the recorder, 50
-  RunFolder* run;
-  void after_batch(Learner&) const { run->keep(); }
-  void after_epoch(Learner& learn) const { learn.recorder().save_csv(run->file(history_file)); }
-};
-
 /// The model's figures at its end: those of the weights that are kept.
 Json final_metrics(Learner& learn) {
   const auto values = learn.validate();
   Json metrics = {{"valid_loss", values.front()}};
-  if (!learn.recorder().history.empty()) metrics["train_loss"] = learn.recorder().history.back().train_loss;
   for (std::size_t m = 0; m + 1 < values.size(); ++m) metrics[learn.metrics()[m].name()] = values[m + 1];
   return metrics;
 }
 
-Json run_json(const TableSet& set, const TrainTableOptions& o, const TableSettings& s) {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return {{"format", "kindling.run"},
-          {"format_version", run_format_version},
-          {"task", "table"},
-          {"kindling", KINDLING_VERSION},
-          {"torch", TORCH_VERSION},
-          {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
-          {"status", "running"},
-          {"settings",
-           {{"arch", o.arch}, {"epochs", s.epochs}, {"lr", s.lr}, {"bs", s.bs}, {"layers", o.layers},
-            {"metrics", s.metrics}, {"class_weights", o.class_weights}, {"folds", o.folds ? Json(*o.folds) : Json(nullptr)}, {"replacement", o.replacement},
-            {"seed", o.common.seed}, {"threads", at::get_num_threads()}}},
-          {"data", data_json(set, o)}};
+/// The flags, with what those come to that were left out.
+Json settings_json(const FlagSettings& flags, const TableSettings& s) {
+  Json json = flags.to_json();
+  json["epochs"] = s.epochs;
+  json["lr"] = s.lr;
+  json["bs"] = s.bs;
+  json["metrics"] = s.metrics;
+  json["threads"] = at::get_num_threads();
+  return json;
 }
 
-void tell_result(const Json& metrics, const RunFolder& run, double seconds, bool interrupted, Listener& listener) {
+void tell_result(const Run::Outcome& outcome, const RunFolder& run, Listener& listener) {
   std::vector<std::string> figures;
-  for (const auto& [name, value] : metrics.items()) {
+  for (const auto& [name, value] : outcome.metrics.items()) {
     if (name != "train_loss") figures.push_back(fmt::format("{} {:.4f}", name, value.get<double>()));
   }
-  const std::string model = shell_word(run.file(model_file).string());
-  listener.message(Level::info,
-                   fmt::format("\ntrained in {}: {}\n  run    {}\n  model  {}\n\ntry it:\n  kindling predict {} NEW.csv\n"
-                               "  kindling interpret {}",
-                               format_duration(seconds), fmt::join(figures, ", "), run.path().string(),
-                               run.file(model_file).string(), model, shell_word(run.path().string())));
-  listener.event({{"event", interrupted ? "interrupted" : "done"},
-                  {"run", run.path().string()},
-                  {"model", run.file(model_file).string()},
-                  {"metrics", metrics},
-                  {"seconds", seconds}});
+  tell_end(outcome, run, fmt::format("trained in {}: {}", format_duration(outcome.seconds), fmt::join(figures, ", ")),
+           fmt::format("  kindling predict {} NEW.csv\n  kindling interpret {}",
+                       shell_word(run.file(model_file).string()), shell_word(run.path().string())),
+           listener);
 }
 
 void fit(Learner& learn, const TableSettings& s, Listener& listener) {
@@ -253,80 +226,106 @@ Json train_in_folds(const TabularData& data, const TrainTableOptions& o, const T
   };
   Folds folds = train_folds(data, make, [&](Learner& learn) { fit(learn, s, *listener); },
                             {.k = *o.folds, .seed = o.common.seed, .loaders = loader_options(o, s), .listener = listener});
-  run.keep();
   save_out_of_fold(folds, data.encoder(), run.file("out_of_fold.csv"));
   folds.learn.export_to(run.file(model_file));
   return fold_metrics(folds, names, *listener);
 }
 
-/// One model on one split.
-Json train_once(Learner& learn, const TableSettings& s, RunFolder& run, Listener& listener) {
-  learn.add_cb(KeepHistory{&run});
-  fit(learn, s, listener);
-  learn.recorder().save_csv(run.file(history_file));
-  const Json metrics = final_metrics(learn);
-  learn.export_to(run.file(model_file));
-  run.keep();
-  return metrics;
-}
-
-int train(const TrainTableOptions& o) {
-  const auto start = std::chrono::steady_clock::now();
+int train(TrainTableOptions& o, FlagSettings& flags) {
+  const auto start = Run::Clock::now();
   install_interrupt_handler();
+  check_run_flags(o, o.data.data, flags);
+  std::unique_ptr<RunFolder> folder;
+  if (!o.resume.empty()) folder = open_run(o, {});
+  Json before;
+  if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty())
+    before = take_from(other, flags, o.data.data);
   apply(o.common);
-  check_run_folder(o.run);
   const auto listener = std::make_shared<EventLog>(make_listener(o.common));
+  if (folder && has_ended(*folder, *listener)) return 0;
+  if (!folder) check_run_folder(o.run);
   torch::manual_seed(o.common.seed);
   const TableSet set = read_table_set(o.data, o.common, *listener);
+  if (folder) check_same_data(before, data_json(set, o), "rows");
   const TableSettings settings = settings_of(o, set);
   tell_data(set, o, *listener);
   const TabularData data = make_data(set, o, settings, *listener);
   const DataLoaders dls = data.dataloaders(loader_options(o, settings));
-  const Json plain = tell_baselines(dls, *listener);
+  Json record = run_record(settings_json(flags, settings), data_json(set, o));
+  record["task"] = "table";
+  record["baselines"] = tell_baselines(dls, *listener);
   Learner learn = make_learner(dls, o, settings, listener);
-  RunFolder run(o.run, o.data.data);
-  Json record = run_json(set, o, settings);
-  record["baselines"] = plain;
-  write_run(run.path(), record);
-  listener->write_to(run.file(events_file));
-  listener->event({{"event", "train"}, {"run", run.path().string()}, {"settings", record["settings"]}});
-  const Json metrics = o.folds ? train_in_folds(data, o, settings, run, listener) : train_once(learn, settings, run, *listener);
-  const bool interrupted = learn.interrupted;
-  const double seconds = detail::seconds_since(start);
-  record["status"] = interrupted ? "interrupted" : "done";
-  record["metrics"] = metrics;
-  record["seconds"] = seconds;
-  write_run(run.path(), record);
-  tell_result(metrics, run, seconds, interrupted, *listener);
-  return interrupted ? exit_code(ErrorCode::interrupted) : 0;
+  Run run(o, o.data.data, std::move(record), listener, std::move(folder));
+  const Run::Outcome outcome =
+      o.folds ? run.work([&] { return train_in_folds(data, o, settings, run.folder(), listener); }, start)
+              : run.train(learn, [&] { fit(learn, settings, *listener); }, start, [&] { return final_metrics(learn); });
+  tell_result(outcome, run.folder(), *listener);
+  return exit_code_of(outcome);
+}
+
+void add_model_flags(CLI::App& app, TrainTableOptions& o, FlagSettings& flags) {
+  flags.add(app.add_option("--arch", o.arch, "tabm, or fastai's net (tabm)")->check(CLI::IsMember({"tabm", "fastai"}))->type_name("NAME"),
+            "arch", o.arch);
+  flags.add(app.add_option("--epochs", o.epochs, "epochs (8; 5 of fastai's)")->check(CLI::Range(1, 100000))->type_name("N"),
+            "epochs", o.epochs);
+  flags.add(app.add_option("--lr", o.lr, "learning rate at its height (0.003; 0.01 of fastai's)")
+                ->check(CLI::PositiveNumber)
+                ->type_name("RATE"),
+            "lr", o.lr);
+  flags.add(app.add_option("--bs", o.bs, "rows in a batch (256; 64 of fastai's)")->check(CLI::Range(2, 1000000))->type_name("N"),
+            "bs", o.bs);
+  flags.add(app.add_option("--wd", o.wd, "weight decay")->check(CLI::NonNegativeNumber)->type_name("RATE"), "wd", o.wd);
+  flags.add(app.add_option("--layers", o.layers, "widths of fastai's hidden layers (200,100)")
+                ->delimiter(',')
+                ->allow_extra_args(false)
+                ->type_name("N,N"),
+            "layers", o.layers);
+  flags.add(app.add_option("--y-range", o.y_range, "lowest and highest number that fastai's net says")
+                ->delimiter(',')
+                ->expected(2)
+                ->allow_extra_args(false)
+                ->type_name("LOW,HIGH"),
+            "y_range", o.y_range);
+  flags.add(app.add_option("--metrics", o.metrics, "columns of the printed table (accuracy; rmse,r2_score)")
+                ->delimiter(',')
+                ->allow_extra_args(false)
+                ->type_name("NAMES"),
+            "metrics", o.metrics);
+  flags.add(app.add_flag("--class-weights", o.class_weights, "rare classes count as much as frequent ones (fastai's net)"),
+            "class_weights", o.class_weights);
+  flags.add(app.add_option("--folds", o.folds,
+                           "train so many models, each with another part of the rows for validation, and average them")
+                ->check(CLI::Range(2, 100))
+                ->type_name("K"),
+            "folds", o.folds);
+  flags.add(app.add_flag("--replacement", o.replacement, "draw an epoch's rows with replacement, as fastai since 2.7.15"),
+            "replacement", o.replacement);
+}
+
+void note_shared_flags(CLI::App& app, TrainTableOptions& o, FlagSettings& flags) {
+  note_table_flags(app, o.data, flags);
+  flags.add(app.get_option("--threads"), "threads", o.common.threads);
+  flags.add(app.get_option("--device"), "device", o.common.device);
+  flags.add(app.get_option("--seed"), "seed", o.common.seed);
 }
 
 }  // namespace
 
 Command add_train_table(CLI::App& program) {
   auto o = std::make_shared<TrainTableOptions>();
+  auto flags = std::make_shared<FlagSettings>();
   CLI::App* app = program.add_subcommand("train", "Fit a model to a table");
   add_table_flags(*app, o->data);
-  app->add_option("-o,--output", o->run, "folder of the run (runs/<name of DATA>-<n>)")->type_name("RUN");
-  app->add_option("--arch", o->arch, "tabm, or fastai's net (tabm)")->check(CLI::IsMember({"tabm", "fastai"}))->type_name("NAME");
-  app->add_option("--epochs", o->epochs, "epochs (8; 5 of fastai's)")->check(CLI::Range(1, 100000))->type_name("N");
-  app->add_option("--lr", o->lr, "learning rate at its height (0.003; 0.01 of fastai's)")->check(CLI::PositiveNumber)->type_name("RATE");
-  app->add_option("--bs", o->bs, "rows in a batch (256; 64 of fastai's)")->check(CLI::Range(2, 1000000))->type_name("N");
-  app->add_option("--wd", o->wd, "weight decay")->check(CLI::NonNegativeNumber)->type_name("RATE");
-  app->add_option("--layers", o->layers, "widths of fastai's hidden layers (200,100)")->delimiter(',')->allow_extra_args(false)->type_name("N,N");
-  app->add_option("--y-range", o->y_range, "lowest and highest number that fastai's net says")->delimiter(',')->expected(2)->allow_extra_args(false)->type_name("LOW,HIGH");
-  app->add_option("--metrics", o->metrics, "columns of the printed table (accuracy; rmse,r2_score)")->delimiter(',')->allow_extra_args(false)->type_name("NAMES");
-  app->add_flag("--class-weights", o->class_weights, "rare classes count as much as frequent ones (fastai's net)");
-  app->add_option("--folds", o->folds, "train so many models, each with another part of the rows for validation, and average them")
-      ->check(CLI::Range(2, 100))
-      ->type_name("K");
-  app->add_flag("--replacement", o->replacement, "draw an epoch's rows with replacement, as fastai since 2.7.15");
+  add_run_flags(*app, *o);
+  add_model_flags(*app, *o, *flags);
   add_common_options(*app, o->common);
+  note_shared_flags(*app, *o, *flags);
   app->footer(R"(Examples:
   kindling train adult.csv --target salary
   kindling train adult.csv --target salary --cat workclass,education --cont age,education-num --arch fastai
-  kindling train sales.csv --target amount --time date)");
-  return {app, [o] { return train(*o); }};
+  kindling train sales.csv --target amount --time date
+  kindling train --resume runs/adult-1            after Ctrl-C, a crash or a power cut)");
+  return {app, [o, flags] { return train(*o, *flags); }};
 }
 
 }  // namespace kindling::cli

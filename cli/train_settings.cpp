@@ -1,51 +1,15 @@
 #include "cli/train_settings.hpp"
 
-#include <kindling/core/error.hpp>
-
-#include <algorithm>
-
 namespace kindling::cli {
-
-namespace {
-
-template <class T>
-Json json_of(const T& value) {
-  return value;
-}
-template <class T>
-Json json_of(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-template <class T>
-void from_json(const Json& json, T& value) {
-  value = json.get<T>();
-}
-template <class T>
-void from_json(const Json& json, std::optional<T>& value) {
-  if (json.is_null())
-    value.reset();
-  else
-    value = json.get<T>();
-}
-
-}  // namespace
-
-template <class T>
-void TrainSettings::add(CLI::Option* option, const std::string& key, T& value) {
-  settings_.push_back(
-      {key, option, [&value] { return json_of(value); }, [&value](const Json& json) { from_json(json, value); }});
-}
 
 TrainSettings::TrainSettings(CLI::App& app, TrainOptions& o) {
   add_data_flags(app, o.data);
-  app.get_option("DATA")->required(false);
-  app.add_option("-o,--output", o.run, "folder of the run (runs/<name of DATA>-<n>)")->type_name("RUN");
-  app.add_option("--resume", o.resume, "go on with a run that was stopped or killed")->type_name("RUN");
-  app.add_option("--like", o.like, "begin a run with the settings of another; further flags change them")
-      ->type_name("RUN");
-  add_model_flags(app, o);
   add_run_flags(app, o);
+  add_model_flags(app, o);
+  add(app.add_flag("--reproducible", o.reproducible,
+                   "kernels that give the same numbers each time, also on a GPU (slower there)"),
+      "reproducible", o.reproducible);
+  add_patience_flag(app, o, *this);
   add_common_options(app, o.common);
   note_shared_flags(app, o);
 }
@@ -104,25 +68,6 @@ void TrainSettings::add_model_flags(CLI::App& app, TrainOptions& o) {
                "do not look for photos in train and valid alike, under two labels, and for mistyped labels");
 }
 
-void TrainSettings::add_run_flags(CLI::App& app, TrainOptions& o) {
-  add(app.add_flag("--reproducible", o.reproducible,
-                   "kernels that give the same numbers each time, also on a GPU (slower there)"),
-      "reproducible", o.reproducible);
-  add(app.add_option("--patience", o.patience,
-                     "stop after so many epochs without a better validation loss, and keep the best epoch's weights")
-          ->check(CLI::Range(1, 100000))
-          ->type_name("N"),
-      "patience", o.patience);
-  // How long, and how often something is kept, changes nothing of what is learnt.
-  app.add_option("--max-minutes", o.max_minutes, "stop after so long; --resume goes on")
-      ->check(CLI::PositiveNumber)
-      ->type_name("MINUTES");
-  app.add_option("--checkpoint-minutes", o.checkpoint_minutes,
-                 "write a checkpoint so often, beside that of each epoch; 0: at each batch (5)")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("MINUTES");
-}
-
 void TrainSettings::note_shared_flags(CLI::App& app, TrainOptions& o) {
   add(app.get_option("--label"), "label", o.data.label);
   add(app.get_option("--valid-pct"), "valid_pct", o.data.valid_pct);
@@ -132,39 +77,13 @@ void TrainSettings::note_shared_flags(CLI::App& app, TrainOptions& o) {
   add(app.get_option("--seed"), "seed", o.common.seed);
 }
 
-Json TrainSettings::to_json() const {
-  Json json = Json::object();
-  for (const Setting& s : settings_) json[s.key] = s.get();
-  return json;
-}
-
-bool TrainSettings::given(const std::string& key) const {
-  return std::any_of(settings_.begin(), settings_.end(),
-                     [&](const Setting& s) { return s.key == key && s.option->count() > 0; });
-}
-
 void TrainSettings::take(const Json& settings) {
-  for (const Setting& s : settings_) {
-    if (s.option->count() > 0 || !settings.contains(s.key)) continue;
-    // These follow from the model where no flag says otherwise.
-    if (given("arch") && (s.key == "weights" || s.key == "size")) continue;
-    if (given("no_pretrained") && s.key == "weights") continue;
-    if (given("weights") && s.key == "no_pretrained") continue;
-    try {
-      s.set(settings.at(s.key));
-    } catch (const Json::exception&) {
-      throw Error(ErrorCode::bad_data, "a setting in the run's run.json is of a wrong kind",
-                  {{"setting", s.key}, {"value", settings.at(s.key).dump()}}, "begin a run with flags of your own");
-    }
-  }
-}
-
-void TrainSettings::demand_none_given() const {
-  for (const Setting& s : settings_) {
-    if (s.option->count() == 0) continue;
-    throw Error(ErrorCode::usage, "a run that goes on keeps its settings", {{"flag", s.option->get_name()}},
-                "leave the flag out, or begin a new run from this one's settings: --like RUN");
-  }
+  // These follow from the model where no flag says otherwise.
+  take_but(settings, [this](const std::string& key) {
+    if (given("arch") && (key == "weights" || key == "size")) return true;
+    if (given("no_pretrained") && key == "weights") return true;
+    return given("weights") && key == "no_pretrained";
+  });
 }
 
 }  // namespace kindling::cli

@@ -1,24 +1,21 @@
 #pragma once
-/// The flags of `train` as settings of a run: kept in run.json, and read back from there.
+/// The flags of `train` for photos.
 
 #include <kindling/core/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/photo_set.hpp"
+#include "cli/watched_fit.hpp"
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace kindling::cli {
 
-struct TrainOptions {
+struct TrainOptions : RunFlags {
   CommonOptions common;
   DataFlags data;
-  std::string run;
-  std::string resume;
-  std::string like;
   std::string arch = "efficientnet_lite0";
   int epochs = 3;  ///< 0: a quick fit alone
   int freeze_epochs = 1;
@@ -35,39 +32,18 @@ struct TrainOptions {
   bool no_doctor = false;
   std::string cache = "auto";
   bool reproducible = false;
-  std::optional<int> patience;
-  std::optional<double> max_minutes;
-  double checkpoint_minutes = 5;
 };
 
-/// Every setting that decides what a run learns, with the flag that sets it.
-class TrainSettings {
+/// The settings of a run of photos.
+class TrainSettings : public FlagSettings {
  public:
   /// Adds the flags of `train` to the command.
   TrainSettings(CLI::App& app, TrainOptions& options);
-
-  /// What run.json keeps.
-  Json to_json() const;
-  /// Takes the settings of another run, but for those whose flags were given.
-  void take(const Json& settings);
-  /// Throws `usage` where a flag was given that changes what is learnt: a run that goes on keeps its settings.
-  void demand_none_given() const;
-  /// Whether the flag of that setting was given.
-  bool given(const std::string& key) const;
+  void take(const Json& settings) override;
 
  private:
-  struct Setting {
-    std::string key;
-    CLI::Option* option;
-    std::function<Json()> get;
-    std::function<void(const Json&)> set;
-  };
-  template <class T>
-  void add(CLI::Option* option, const std::string& key, T& value);
   void add_model_flags(CLI::App& app, TrainOptions& o);
-  void add_run_flags(CLI::App& app, TrainOptions& o);
   void note_shared_flags(CLI::App& app, TrainOptions& o);
-  std::vector<Setting> settings_;
 };
 
 }  // namespace kindling::cli

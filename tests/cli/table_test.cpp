@@ -1,5 +1,7 @@
 #include "program.hpp"
 
+#include <set>
+
 #include <gmock/gmock.h>
 
 namespace kindling::test {
@@ -130,6 +132,70 @@ TEST_F(TableTask, LookListsColumnsAndWhatIsOdd) {
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_THAT(r.out, HasSubstr("t.csv: 200 rows, 5 columns"));
   EXPECT_THAT(r.out, HasSubstr("identifier: 'id' is different in every row"));
+}
+
+TEST_F(TableTask, GoesOnAfterItWasStopped) {
+  write_file(in("t.csv"), made_up());
+  ASSERT_EQ(train({"--epochs", "3"}).code, 0);
+  const Result stopped = run({"train", "t.csv", "--target", "y", "--epochs", "3", "-o", "short", "--max-minutes", "0.0000001"});
+  ASSERT_EQ(stopped.code, 0) << stopped.err;
+  EXPECT_THAT(stopped.out, HasSubstr("kindling train --resume short"));
+  const Result again = run({"train", "--resume", "short"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("going on from"));
+  const auto loss = [&](const char* run) {
+    return parse_json(read_text(in(std::string(run) + "/run.json")), run).at("metrics").at("valid_loss").get<double>();
+  };
+  EXPECT_EQ(loss("run"), loss("short"));
+  write_file(in("t.csv"), made_up(true));
+  const Result like = run({"train", "--like", "run", "--epochs", "1", "-o", "third"});
+  EXPECT_EQ(like.code, 0) << like.err;
+}
+
+TEST_F(TableTask, ARunIsNotGoneOnWithOtherRows) {
+  write_file(in("t.csv"), made_up());
+  ASSERT_EQ(train({"--max-minutes", "0.0000001"}).code, 0);
+  write_file(in("t.csv"), made_up() + "9,red,1,new,yes\n");
+  const Result r = run({"train", "--resume", "run"});
+  EXPECT_EQ(r.code, 3);
+  EXPECT_THAT(r.err, HasSubstr("the rows are not those that the run began with"));
+}
+
+TEST_F(TableTask, FoldsGiveOneModelAndWhatEachSaidOfUnseenRows) {
+  write_file(in("t.csv"), made_up());
+  const Result r = train({"--folds", "3"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_THAT(r.out, HasSubstr("fold 3 of 3"));
+  const std::string rows = read_text(in("run/out_of_fold.csv"));
+  EXPECT_THAT(rows, testing::StartsWith("row,no,yes\n"));
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 201);
+  EXPECT_EQ(run({"predict", "run", R"({"size": 1.2, "colour": "red"})"}).code, 0);
+}
+
+TEST_F(TableTask, TheDoctorFindsWhatIsWrong) {
+  std::string text = made_up(true);
+  text += text.substr(text.find('\n') + 1, text.find('\n', text.find('\n') + 1) - text.find('\n'));
+  write_file(in("t.csv"), text);
+  write_file(in("test.csv"), "id,colour,note,copy\n1,red,a,true\n");
+  const auto report = run({"doctor", "t.csv", "--target", "y", "--test", "test.csv", "--json"}).lines().at(0);
+  std::set<std::string> found;
+  for (const Json& f : report.at("findings"))
+    found.insert(f.at("problem").get<std::string>() + " " + f.at("column").get<std::string>());
+  EXPECT_TRUE(found.contains("leak copy")) << report;
+  EXPECT_TRUE(found.contains("missing column size")) << report;
+  EXPECT_TRUE(found.contains("repeated rows ")) << report;
+  const Result strict = run({"doctor", "t.csv", "--strict"});
+  EXPECT_EQ(strict.code, 3);
+  EXPECT_THAT(strict.out, HasSubstr("verdict: "));
+  write_file(in("clean.csv"), "size,y\n1,a\n2,b\n3,a\n");
+  EXPECT_THAT(run({"doctor", "clean.csv", "--target", "y"}).out, HasSubstr("nothing found"));
+}
+
+TEST_F(TableTask, TheReportSaysWhereItIsWrong) {
+  write_file(in("t.csv"), made_up());
+  ASSERT_EQ(train().code, 0);
+  ASSERT_EQ(run({"interpret", "run"}).code, 0);
+  EXPECT_THAT(read_text(in("run/report.html")), HasSubstr("What it makes of single columns"));
 }
 
 }  // namespace kindling::test
