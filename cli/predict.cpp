@@ -1,6 +1,6 @@
+#include <kindling/collab.hpp>
 #include <kindling/core/thread_pool.hpp>
 #include <kindling/serve/predictor.hpp>
-#include <kindling/tabular.hpp>
 
 #include "cli/command.hpp"
 #include "cli/model_path.hpp"
