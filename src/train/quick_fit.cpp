@@ -7,6 +7,8 @@
 #include <kindling/nn/weights.hpp>
 #include <kindling/train/learner.hpp>
 
+#include "core/seconds_since.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -24,6 +26,7 @@ namespace kindling {
 
 namespace {
 
+using detail::seconds_since;
 using torch::Tensor;
 using Clock = std::chrono::steady_clock;
 
@@ -35,10 +38,6 @@ constexpr std::int64_t least_of_class = 4;
 constexpr double prior_deviation = 0.5, largest_temperature = 4;
 constexpr std::int64_t usual_epochs = 6, least_steps = 120;
 constexpr std::uint64_t held_out_stream = 0x71756963;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Some rows of tensors that stay where they are.
 class RowsDataset final : public BatchDataset {
