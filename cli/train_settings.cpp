@@ -26,8 +26,8 @@ void TrainSettings::add_model_flags(CLI::App& app, TrainOptions& o) {
           ->type_name("N"),
       "freeze_epochs", o.freeze_epochs);
   add(app.add_flag("--quick", o.quick,
-                   "train the new head alone, on features that are computed once: seconds in place of minutes. With --epochs "
-                   "those follow, over all layers"),
+                   "train the new head alone, on features that are computed once: seconds in place of minutes. With "
+                   "--epochs those follow, over all layers"),
       "quick", o.quick);
   add(app.add_option("--lr", o.lr, "base learning rate (0.002)")->check(CLI::PositiveNumber)->type_name("RATE"), "lr",
       o.lr);

@@ -1,6 +1,5 @@
 #include "cli/program.hpp"
 
-#include <csignal>
 #include <cstring>
 
 #include <gmock/gmock.h>
@@ -19,14 +18,15 @@ void save_body(const fs::path& model, const fs::path& to) {
   std::memcpy(&length, file.data(), sizeof length);
   const Json header = parse_json(file.substr(sizeof length, length), "header");
   const std::string_view data = std::string_view(file).substr(sizeof length + length);
+  constexpr std::string_view prefix = "model.body.";
   Json kept = Json::object();
   std::string bytes;
   for (const auto& [name, tensor] : header.items()) {
-    if (!name.starts_with("body.")) continue;
+    if (!name.starts_with(prefix)) continue;
     const auto begin = tensor["data_offsets"][0].get<std::size_t>(), end = tensor["data_offsets"][1].get<std::size_t>();
     Json entry = tensor;
     entry["data_offsets"] = {bytes.size(), bytes.size() + end - begin};
-    kept[name.substr(5)] = std::move(entry);
+    kept[name.substr(prefix.size())] = std::move(entry);
     bytes += data.substr(begin, end - begin);
   }
   const std::string text = kept.dump();
@@ -48,8 +48,8 @@ class Quick : public Program {
     ASSERT_EQ(added.code, 0) << added.err;
   }
   Result train(std::vector<std::string> more) const {
-    std::vector<std::string> args = {"train", "photos", "--arch", "squeezenet1_1", "--weights", "mine", "--size", "64", "--bs",
-                                     "4"};
+    std::vector<std::string> args = {"train", "photos", "--arch", "squeezenet1_1", "--weights", "mine", "--size", "64",
+                                     "--bs", "4"};
     args.insert(args.end(), more.begin(), more.end());
     return run(args);
   }

@@ -74,7 +74,8 @@ std::vector<Tensor> weights_of(const torch::nn::Module& module) {
 }
 
 bool equal(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tensor& x, const Tensor& y) { return torch::equal(x, y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Tensor& x, const Tensor& y) { return torch::equal(x, y); });
 }
 
 const torch::nn::Module& body_of(const Learner& learn) {
@@ -269,7 +270,8 @@ TEST(QuickFit, StoppedBeginsAgainAndEndsAsTheUnbrokenOne) {
   const Learner again = program(silent_listener(), folder / "stopped");
   EXPECT_TRUE(equal(weights_of(again.model.module()), weights_of(unbroken.model.module())));
   const Learner over = program(silent_listener(), folder / "stopped");
-  EXPECT_TRUE(equal(weights_of(over.model.module()), weights_of(unbroken.model.module()))) << "all of it was done already";
+  EXPECT_TRUE(equal(weights_of(over.model.module()), weights_of(unbroken.model.module())))
+      << "all of it was done already";
   EXPECT_EQ(over.recorder().history.size(), 3u);
 }
 
