@@ -2,6 +2,7 @@
 #include <kindling/tabular/data.hpp>
 
 #include "tabular/all_rows.hpp"
+#include "tabular/lightgbm.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -90,6 +91,17 @@ Baseline ridge(const Part& train, const Part& valid) {
   return {"ridge regression", number_figures(valid.x.to(torch::kFloat64).matmul(weight), valid.y.to(torch::kFloat64))};
 }
 
+/// LightGBM with its defaults, where it is installed.
+void add_trees(std::vector<Baseline>& found, const Batch& train, const Batch& valid, const torch::Tensor& train_y,
+               const torch::Tensor& valid_y, std::int64_t classes) {
+  const auto columns = [](const Batch& batch) { return torch::cat({batch.x[0].to(torch::kFloat32), batch.x[1]}, 1); };
+  const auto said = detail::lightgbm_predictions(columns(train), train_y.to(torch::kFloat32), columns(valid),
+                                                 {.n_categorical = train.x[0].size(1), .classes = classes});
+  if (!said) return;
+  found.push_back({"LightGBM", classes > 0 ? class_figures(said->clamp_min(1e-12).log(), valid_y)
+                                           : number_figures(*said, valid_y.to(torch::kFloat64))});
+}
+
 }  // namespace
 
 std::vector<Baseline> baselines(const DataLoaders& dls, const BaselineOptions& options) {
@@ -102,13 +114,17 @@ std::vector<Baseline> baselines(const DataLoaders& dls, const BaselineOptions& o
   if (encoder.target() == TargetKind::category) {
     const std::int64_t classes = dls.c();
     if (classes < 2) return {most_frequent(train, valid, classes)};
-    return {most_frequent(train, valid, classes), logistic(train, valid, classes)};
+    std::vector<Baseline> found = {most_frequent(train, valid, classes), logistic(train, valid, classes)};
+    add_trees(found, train_rows, valid_rows, train.y, valid.y, classes);
+    return found;
   }
   if (train.y.dim() > 1) {
     train.y = train.y.select(1, 0);
     valid.y = valid.y.select(1, 0);
   }
-  return {mean(train, valid), ridge(train, valid)};
+  std::vector<Baseline> found = {mean(train, valid), ridge(train, valid)};
+  add_trees(found, train_rows, valid_rows, train.y, valid.y, 0);
+  return found;
 }
 
 std::string to_string(const std::vector<Baseline>& baselines) {

@@ -24,7 +24,8 @@ struct BaselineOptions {
 };
 
 /// The most frequent class and a logistic regression, or the mean and a ridge regression, of processed tables (L2 penalty 1, as
-/// scikit-learn's defaults; classes one-hot). Empty without validation rows or a target.
+/// scikit-learn's defaults; classes one-hot), and 100 trees of LightGBM's defaults where its library is installed (`lib_lightgbm.so`,
+/// or the file that KINDLING_LIGHTGBM names). Empty without validation rows or a target.
 std::vector<Baseline> baselines(const DataLoaders& dls, const BaselineOptions& options = {});
 
 /// "most frequent class: accuracy 0.763, log loss 0.548", a line each.
