@@ -26,21 +26,23 @@ void register_builtin() {
   }();
 }
 
-/// Values of the training rows that are there, in ascending order.
+/// Values of the training rows that are there, float64, in memory of their own.
 torch::Tensor present(const torch::Tensor& column, const torch::Tensor& train) {
   const auto values = column.index_select(0, train);
-  return std::get<0>(values.masked_select(torch::isnan(values).logical_not()).to(torch::kFloat64).sort());
+  return values.masked_select(torch::isnan(values).logical_not()).to(torch::kFloat64);
 }
 
-double median_of(const torch::Tensor& sorted) {
-  const std::int64_t n = sorted.numel();
-  const auto* values = sorted.const_data_ptr<double>();
-  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+/// Puts `numbers` in another order: sorting all of them would take longer than everything else.
+double median_of(const torch::Tensor& numbers) {
+  auto* begin = numbers.data_ptr<double>();
+  auto *middle = begin + numbers.numel() / 2, *end = begin + numbers.numel();
+  std::nth_element(begin, middle, end);
+  return numbers.numel() % 2 == 1 ? *middle : (*std::max_element(begin, middle) + *middle) / 2;
 }
 
 /// The most frequent value; of several the smallest.
-double mode_of(const torch::Tensor& sorted) {
-  const auto [values, inverse, counts] = torch::unique_consecutive(sorted, /*return_inverse=*/false,
+double mode_of(const torch::Tensor& numbers) {
+  const auto [values, inverse, counts] = torch::unique_consecutive(std::get<0>(numbers.sort()), /*return_inverse=*/false,
                                                                    /*return_counts=*/true);
   return values[counts.argmax()].item<double>();
 }

@@ -4,6 +4,9 @@
 
 #include "data/arrow_table.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <unordered_set>
 
 #include <arrow/api.h>
@@ -12,7 +15,25 @@ namespace kindling {
 
 namespace {
 
-using Missing = std::unordered_set<std::string>;
+/// Texts that stand for a missing value. Most cells are told from them by their first byte.
+class Missing {
+ public:
+  explicit Missing(const std::vector<std::string>& texts) : texts_(texts.begin(), texts.end()) {
+    for (const std::string& text : texts) {
+      if (!text.empty()) first_[static_cast<unsigned char>(text.front())] = true;
+      longest_ = std::max(longest_, text.size());
+    }
+  }
+  bool contains(std::string_view text) const {
+    if (text.size() > longest_ || (!text.empty() && !first_[static_cast<unsigned char>(text.front())])) return false;
+    return texts_.contains(std::string(text));
+  }
+
+ private:
+  std::unordered_set<std::string> texts_;
+  std::array<bool, 256> first_{};
+  std::size_t longest_ = 0;
+};
 
 std::string_view without_blanks(std::string_view text) {
   const auto first = text.find_first_not_of(' ');
@@ -36,11 +57,9 @@ std::shared_ptr<arrow::Array> trimmed(const arrow::StringArray& array, const Mis
   };
   check(builder.Reserve(array.length()));
   check(builder.ReserveData(array.total_values_length()));
-  std::string word;
   for (std::int64_t i = 0; i < array.length(); ++i) {
     const auto text = without_blanks(array.GetView(i));
-    word.assign(text);
-    check(array.IsNull(i) || missing.contains(word) ? builder.AppendNull() : builder.Append(text));
+    check(array.IsNull(i) || missing.contains(text) ? builder.AppendNull() : builder.Append(text));
   }
   return detail::value_of(builder.Finish(), source);
 }
@@ -60,7 +79,7 @@ Table read_tabular(const fs::path& path, const TableOptions& options, bool skipi
   Table table = read_table(path, options);
   if (!skipinitialspace) return table;
   const auto& cells = *table.data().table();
-  const Missing missing(options.missing.begin(), options.missing.end());
+  const Missing missing(options.missing);
   std::vector<std::shared_ptr<arrow::ChunkedArray>> columns(static_cast<std::size_t>(cells.num_columns()));
   ThreadPool().for_each(columns.size(), [&](std::size_t c) {
     columns[c] = trimmed(cells.column(static_cast<int>(c)), missing, path);
