@@ -1,5 +1,4 @@
 #include <kindling/collab.hpp>
-#include <kindling/core/interrupt.hpp>
 
 #include "cli/output.hpp"
 #include "cli/rating_set.hpp"
@@ -192,21 +191,12 @@ Json train_ranking(const InteractionSplit& parts, const TrainRatingsOptions& o, 
 
 int train(TrainRatingsOptions& o, FlagSettings& flags) {
   const auto start = Run::Clock::now();
-  install_interrupt_handler();
-  check_run_flags(o, o.data.data, flags);
-  std::unique_ptr<RunFolder> folder;
-  if (!o.resume.empty()) folder = open_run(o, {});
-  Json before;
-  if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty())
-    before = take_from(other, flags, o.data.data);
-  apply(o.common);
-  const auto listener = std::make_shared<EventLog>(make_listener(o.common));
-  if (folder && has_ended(*folder, *listener)) return 0;
-  if (!folder) check_run_folder(o.run);
-  torch::manual_seed(o.common.seed);
+  Beginning beginning = begin_run(o, o.data.data, flags, o.common);
+  if (beginning.ended) return 0;
+  const auto listener = beginning.listener;
   const RatingSet set = read_rating_set(o.data, o.common, *listener);
   const Json data = data_json(set, o);
-  if (folder) check_same_data(before, data, "ratings");
+  if (beginning.folder) check_same_data(beginning.before, data, "ratings");
   tell_data(data, *listener);
   InteractionsOptions columns = interaction_columns(set);
   if (o.ranks()) columns.min_rating = o.liked;
@@ -221,7 +211,7 @@ int train(TrainRatingsOptions& o, FlagSettings& flags) {
   record["task"] = "ratings";
   const std::string some_user = parts.train.users().items().front();
   if (o.ranks()) {
-    Run run(o, o.data.data, std::move(record), listener, std::move(folder));
+    Run run(o, o.data.data, std::move(record), std::move(beginning));
     const Run::Outcome outcome = run.work([&] { return train_ranking(parts, o, run.folder(), listener); }, start);
     tell_result(outcome, run.folder(), some_user, *listener);
     return exit_code_of(outcome);
@@ -229,7 +219,7 @@ int train(TrainRatingsOptions& o, FlagSettings& flags) {
   record["baselines"] = tell_baselines(parts, *listener);
   listener->message(Level::info, fmt::format("ratings are said from {:.4g} to {:.4g}", range.first, range.second));
   Learner learn = make_learner(set, o, bs, range, listener);
-  Run run(o, o.data.data, std::move(record), listener, std::move(folder));
+  Run run(o, o.data.data, std::move(record), std::move(beginning));
   const Run::Outcome outcome = run.train(learn, [&] { learn.fit_one_cycle(o.epochs, o.lr, {.wd = o.wd}); }, start);
   if (outcome.status == "done" && can_rank(parts.train)) {
     const Recommender model(learn);

@@ -1,4 +1,3 @@
-#include <kindling/core/interrupt.hpp>
 #include <kindling/tabular.hpp>
 
 #include "cli/output.hpp"
@@ -233,20 +232,11 @@ Json train_in_folds(const TabularData& data, const TrainTableOptions& o, const T
 
 int train(TrainTableOptions& o, FlagSettings& flags) {
   const auto start = Run::Clock::now();
-  install_interrupt_handler();
-  check_run_flags(o, o.data.data, flags);
-  std::unique_ptr<RunFolder> folder;
-  if (!o.resume.empty()) folder = open_run(o, {});
-  Json before;
-  if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty())
-    before = take_from(other, flags, o.data.data);
-  apply(o.common);
-  const auto listener = std::make_shared<EventLog>(make_listener(o.common));
-  if (folder && has_ended(*folder, *listener)) return 0;
-  if (!folder) check_run_folder(o.run);
-  torch::manual_seed(o.common.seed);
+  Beginning beginning = begin_run(o, o.data.data, flags, o.common);
+  if (beginning.ended) return 0;
+  const auto listener = beginning.listener;
   const TableSet set = read_table_set(o.data, o.common, *listener);
-  if (folder) check_same_data(before, data_json(set, o), "rows");
+  if (beginning.folder) check_same_data(beginning.before, data_json(set, o), "rows");
   const TableSettings settings = settings_of(o, set);
   tell_data(set, o, *listener);
   const TabularData data = make_data(set, o, settings, *listener);
@@ -255,7 +245,7 @@ int train(TrainTableOptions& o, FlagSettings& flags) {
   record["task"] = "table";
   record["baselines"] = tell_baselines(dls, *listener);
   Learner learn = make_learner(dls, o, settings, listener);
-  Run run(o, o.data.data, std::move(record), listener, std::move(folder));
+  Run run(o, o.data.data, std::move(record), std::move(beginning));
   const Run::Outcome outcome =
       o.folds ? run.work([&] { return train_in_folds(data, o, settings, run.folder(), listener); }, start)
               : run.train(learn, [&] { fit(learn, settings, *listener); }, start, [&] { return final_metrics(learn); });

@@ -1,4 +1,3 @@
-#include <kindling/core/interrupt.hpp>
 #include <kindling/nn/registry.hpp>
 #include <kindling/vision.hpp>
 
@@ -154,26 +153,17 @@ void settle_quick(TrainOptions& o, const TrainSettings& flags) {
 
 int train(TrainOptions& o, TrainSettings& flags) {
   const auto start = Run::Clock::now();
-  install_interrupt_handler();
-  check_run_flags(o, o.data.data, flags);
-  std::unique_ptr<RunFolder> folder;
-  if (!o.resume.empty()) folder = open_run(o, {});
-  Json before;
-  if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty())
-    before = take_from(other, flags, o.data.data);
+  Beginning beginning = begin_run(o, o.data.data, flags, o.common);
+  if (beginning.ended) return 0;
+  const auto listener = beginning.listener;
   settle_quick(o, flags);
-  apply(o.common);
   choose_kernels(o);
-  const auto listener = std::make_shared<EventLog>(make_listener(o.common));
-  if (folder && has_ended(*folder, *listener)) return 0;
-  if (!folder) check_run_folder(o.run);
   Settings settings = settings_of(o, listener);
-  torch::manual_seed(o.common.seed);
   DataFlags data = o.data;
   data.examine = !o.no_doctor;
   const PhotoSet set = read_photo_set(data, o.common, Purpose::train, listener);
   Json record = run_record({}, whole_data_json(set, o));
-  if (folder) check_same_data(before, record["data"], "photos");
+  if (beginning.folder) check_same_data(beginning.before, record["data"], "photos");
   tell_data(set, o, *listener);
   if (!o.no_doctor) tell_health(set, o.data, o.common, listener);
   settings.bs = choose_bs(learner_flags(o), set, *listener);
@@ -184,7 +174,7 @@ int train(TrainOptions& o, TrainSettings& flags) {
                                   .listener = listener});
   record["settings"] = settings_json(flags, settings);
   record["weights"] = learn.provenance;
-  Run run(o, o.data.data, std::move(record), listener, std::move(folder));
+  Run run(o, o.data.data, std::move(record), std::move(beginning));
   const Run::Outcome outcome = run.train(learn, [&] { fit(learn, o); }, start);
   tell_result(outcome, o, set, run.folder(), *listener);
   return exit_code_of(outcome);

@@ -1,5 +1,6 @@
 #include "cli/watched_fit.hpp"
 
+#include <kindling/core/interrupt.hpp>
 #include <kindling/train/callback_tracker.hpp>
 #include <kindling/train/checkpoint.hpp>
 
@@ -11,6 +12,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <torch/utils.h>
 #include <torch/version.h>
 
 namespace kindling::cli {
@@ -142,6 +144,48 @@ void remove_leftovers(const RunFolder& run) {
   }
 }
 
+/// Flags that exclude each other, or no DATA.
+void check_run_flags(const RunFlags& o, const std::string& data, const FlagSettings& settings) {
+  if (!o.resume.empty() && !o.like.empty())
+    throw Error(ErrorCode::usage, "--resume and --like exclude each other", {}, "leave one of them out");
+  if (o.resume.empty() && o.like.empty() && data.empty())
+    throw Error(ErrorCode::usage, "DATA is required", {}, "kindling train --help");
+  if (o.resume.empty()) return;
+  settings.demand_none_given();
+  if (!data.empty() || !o.run.empty())
+    throw Error(ErrorCode::usage, "a run that goes on keeps its data and its folder", {},
+                "kindling train --resume RUN, without DATA and -o");
+}
+
+/// The folder; one that is to be gone on with must be there, any other is made.
+std::unique_ptr<RunFolder> open_run(const RunFlags& o, const fs::path& data) {
+  return o.resume.empty() ? std::make_unique<RunFolder>(o.run, data) : std::make_unique<RunFolder>(o.resume);
+}
+
+/// A run that has ended needs nothing more: says so.
+bool has_ended(const RunFolder& run, Listener& listener) {
+  const Json record = read_run(run.path());
+  if (record.value("status", "") != "done") return false;
+  listener.message(Level::info, fmt::format("this run has ended: its model is {}", run.file(model_file).string()));
+  listener.event({{"event", "done"},
+                  {"run", run.path().string()},
+                  {"model", run.file(model_file).string()},
+                  {"metrics", record.value("metrics", Json::object())},
+                  {"seconds", record.value("seconds", 0.0)}});
+  return true;
+}
+
+/// Settings of another run, and its data where the command line names none. Gives that run's record.
+Json take_from(const fs::path& other, FlagSettings& settings, std::string& data) {
+  Json record = read_run(other);
+  settings.take(record.at("settings"));
+  if (!data.empty()) return record;
+  std::error_code ignored;
+  const std::string said = record["data"].value("path", ""), whole = record["data"].value("folder", said);
+  data = fs::exists(said, ignored) || whole.empty() ? said : whole;
+  return record;
+}
+
 }  // namespace
 
 void add_run_flags(CLI::App& app, RunFlags& o) {
@@ -168,34 +212,6 @@ void add_patience_flag(CLI::App& app, RunFlags& o, FlagSettings& settings) {
                "patience", o.patience);
 }
 
-void check_run_flags(const RunFlags& o, const std::string& data, const FlagSettings& settings) {
-  if (!o.resume.empty() && !o.like.empty())
-    throw Error(ErrorCode::usage, "--resume and --like exclude each other", {}, "leave one of them out");
-  if (o.resume.empty() && o.like.empty() && data.empty())
-    throw Error(ErrorCode::usage, "DATA is required", {}, "kindling train --help");
-  if (o.resume.empty()) return;
-  settings.demand_none_given();
-  if (!data.empty() || !o.run.empty())
-    throw Error(ErrorCode::usage, "a run that goes on keeps its data and its folder", {},
-                "kindling train --resume RUN, without DATA and -o");
-}
-
-std::unique_ptr<RunFolder> open_run(const RunFlags& o, const fs::path& data) {
-  return o.resume.empty() ? std::make_unique<RunFolder>(o.run, data) : std::make_unique<RunFolder>(o.resume);
-}
-
-bool has_ended(const RunFolder& run, Listener& listener) {
-  const Json record = read_run(run.path());
-  if (record.value("status", "") != "done") return false;
-  listener.message(Level::info, fmt::format("this run has ended: its model is {}", run.file(model_file).string()));
-  listener.event({{"event", "done"},
-                  {"run", run.path().string()},
-                  {"model", run.file(model_file).string()},
-                  {"metrics", record.value("metrics", Json::object())},
-                  {"seconds", record.value("seconds", 0.0)}});
-  return true;
-}
-
 Json run_record(Json settings, Json data) {
   const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   return {{"format", "kindling.run"},
@@ -208,14 +224,21 @@ Json run_record(Json settings, Json data) {
           {"data", std::move(data)}};
 }
 
-Json take_from(const fs::path& other, FlagSettings& settings, std::string& data) {
-  Json record = read_run(other);
-  settings.take(record.at("settings"));
-  if (!data.empty()) return record;
-  std::error_code ignored;
-  const std::string said = record["data"].value("path", ""), whole = record["data"].value("folder", said);
-  data = fs::exists(said, ignored) || whole.empty() ? said : whole;
-  return record;
+Beginning begin_run(const RunFlags& o, std::string& data, FlagSettings& settings, const CommonOptions& common) {
+  install_interrupt_handler();
+  check_run_flags(o, data, settings);
+  Beginning run;
+  if (!o.resume.empty()) run.folder = open_run(o, {});
+  if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty())
+    run.before = take_from(other, settings, data);
+  apply(common);
+  run.listener = std::make_shared<EventLog>(make_listener(common));
+  if (run.folder)
+    run.ended = has_ended(*run.folder, *run.listener);
+  else
+    check_run_folder(o.run);
+  torch::manual_seed(common.seed);
+  return run;
 }
 
 void check_same_data(const Json& before, const Json& now, const std::string& what) {
@@ -227,9 +250,11 @@ void check_same_data(const Json& before, const Json& now, const std::string& wha
               "begin a new run from this one's settings: kindling train --like RUN");
 }
 
-Run::Run(const RunFlags& flags, const fs::path& data, Json record, std::shared_ptr<EventLog> listener,
-         std::unique_ptr<RunFolder> folder)
-    : flags_(flags), listener_(std::move(listener)), folder_(std::move(folder)), record_(std::move(record)) {
+Run::Run(const RunFlags& flags, const fs::path& data, Json record, Beginning beginning)
+    : flags_(flags),
+      listener_(std::move(beginning.listener)),
+      folder_(std::move(beginning.folder)),
+      record_(std::move(record)) {
   if (folder_) {
     remove_leftovers(*folder_);
     record_ = read_run(folder_->path());

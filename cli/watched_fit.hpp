@@ -28,21 +28,20 @@ void add_run_flags(CLI::App& app, RunFlags& flags);
 /// --patience, for trainings whose last epoch need not be their best.
 void add_patience_flag(CLI::App& app, RunFlags& flags, FlagSettings& settings);
 
-/// Throws `usage` for flags that exclude each other, and where there is no DATA.
-void check_run_flags(const RunFlags& flags, const std::string& data, const FlagSettings& settings);
+/// A run before its data is read.
+struct Beginning {
+  std::shared_ptr<EventLog> listener;
+  std::unique_ptr<RunFolder> folder;  ///< of a run that goes on
+  Json before;                        ///< run.json of the run that this one goes on with or repeats
+  bool ended = false;                 ///< it goes on with a run that has ended, which needs nothing more; that was said
+};
 
-/// The folder; one that is to be gone on with must be there, any other is made.
-std::unique_ptr<RunFolder> open_run(const RunFlags& flags, const fs::path& data);
-
-/// A run that has ended needs nothing more: says so.
-bool has_ended(const RunFolder& run, Listener& listener);
+/// Checks the flags, takes settings and data from the run that --resume or --like names, and gives torch its threads and its seed.
+/// Throws `usage` for flags that exclude each other, where there is no DATA, and for a folder with something in it.
+Beginning begin_run(const RunFlags& flags, std::string& data, FlagSettings& settings, const CommonOptions& common);
 
 /// run.json of a run that begins.
 Json run_record(Json settings, Json data);
-
-/// Settings of the run that this one goes on with or repeats, and its data where the command line names none. Gives that run's
-/// record.
-Json take_from(const fs::path& other, FlagSettings& settings, std::string& data);
 
 /// Throws `bad_data` where the rows or photos are not those that the run began with, by `sha256` of both records' data.
 void check_same_data(const Json& before, const Json& now, const std::string& what);
@@ -51,8 +50,7 @@ void check_same_data(const Json& before, const Json& now, const std::string& wha
 class Run {
  public:
   /// Makes the folder, or takes up the one of `--resume`.
-  Run(const RunFlags& flags, const fs::path& data, Json record, std::shared_ptr<EventLog> listener,
-      std::unique_ptr<RunFolder> folder);
+  Run(const RunFlags& flags, const fs::path& data, Json record, Beginning beginning);
 
   RunFolder& folder() { return *folder_; }
   const Json& record() const { return record_; }

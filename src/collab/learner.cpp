@@ -2,6 +2,7 @@
 #include <kindling/core/error.hpp>
 
 #include "collab/all_ratings.hpp"
+#include "train/learner_options.hpp"
 
 #include <fmt/format.h>
 #include <torch/types.h>
@@ -110,18 +111,7 @@ Learner collab_learner(DataLoaders dls, CollabLearnerOptions o) {
                     ? create_embedding_nn(get_emb_sz(encoder, o.emb_szs), o.layers.value_or(std::vector{o.n_factors}),
                                           o.config, rated)
                     : create_dot_bias(o.n_factors, n_users, n_items, range, rated);
-  Learner learn(std::move(dls), std::move(model),
-                {.opt_func = o.opt_func,
-                 .loss_func = o.loss_func,
-                 .metrics = o.metrics,
-                 .lr = o.lr,
-                 .wd = o.wd,
-                 .wd_bn_bias = o.wd_bn_bias,
-                 .train_bn = o.train_bn,
-                 .moms = o.moms,
-                 .cbs = o.cbs,
-                 .path = o.path,
-                 .listener = o.listener});
+  Learner learn(std::move(dls), std::move(model), detail::learner_options(o));
   learn.provenance = {{"arch", o.use_nn ? "EmbeddingNN" : "EmbeddingDotBias"}, {"pretrained", false}};
   return learn;
 }

@@ -2,6 +2,8 @@
 #include <kindling/data/picture.hpp>
 #include <kindling/tabular/learner.hpp>
 
+#include "train/learner_options.hpp"
+
 #include <fmt/format.h>
 #include <torch/types.h>
 
@@ -76,18 +78,7 @@ Learner tabular_learner(DataLoaders dls, TabularLearnerOptions o) {
   if (o.y_range) o.config.y_range = o.y_range;
   Model model = create_tabular_model(get_emb_sz(encoder, o.emb_szs), static_cast<int>(encoder.cont_names().size()),
                                      n_out, o.layers, o.config);
-  Learner learn(std::move(dls), std::move(model),
-                {.opt_func = o.opt_func,
-                 .loss_func = o.loss_func,
-                 .metrics = o.metrics,
-                 .lr = o.lr,
-                 .wd = o.wd,
-                 .wd_bn_bias = o.wd_bn_bias,
-                 .train_bn = o.train_bn,
-                 .moms = o.moms,
-                 .cbs = o.cbs,
-                 .path = o.path,
-                 .listener = o.listener});
+  Learner learn(std::move(dls), std::move(model), detail::learner_options(o));
   learn.provenance = {{"arch", "fastai"}, {"pretrained", false}};
   return learn;
 }

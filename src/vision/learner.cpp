@@ -7,6 +7,7 @@
 #include <kindling/vision/resize.hpp>
 
 #include "vision/register_augmentation.hpp"
+#include "train/learner_options.hpp"
 
 #include <algorithm>
 
@@ -144,18 +145,7 @@ Learner vision_learner(DataLoaders dls, const std::string& arch, VisionLearnerOp
                   {"weights", entry.name},  {"licence", entry.licence},
                   {"source", entry.source}, {"sha256", entry.sha256}};
   }
-  Learner learn(std::move(dls), std::move(model),
-                {.opt_func = o.opt_func,
-                 .loss_func = o.loss_func,
-                 .metrics = o.metrics,
-                 .lr = o.lr,
-                 .wd = o.wd,
-                 .wd_bn_bias = o.wd_bn_bias,
-                 .train_bn = o.train_bn,
-                 .moms = o.moms,
-                 .cbs = o.cbs,
-                 .path = o.path,
-                 .listener = o.listener});
+  Learner learn(std::move(dls), std::move(model), detail::learner_options(o));
   learn.provenance = std::move(provenance);
   if (o.pretrained) learn.freeze();
   return learn;
