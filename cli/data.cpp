@@ -45,8 +45,10 @@ int get_data(const DataOptions& o) {
   install_interrupt_handler();
   const bool is_address = o.name.find("://") != std::string::npos;
   const DataUrl entry = is_address ? DataUrl{.url = o.name} : find_data_url(o.name);
-  const UntarOptions options{
-      .data = o.output, .force_download = o.force, .listener = make_listener(o.common)};
+  UntarOptions options;
+  options.data = o.output;
+  options.force_download = o.force;
+  options.listener = make_listener(o.common);
   const fs::path path = is_address ? untar_data(o.name, options) : untar_data(entry, options);
   if (o.common.json) {
     put_json({{"event", "done"}, {"name", entry.name}, {"path", path.string()}});

@@ -3,6 +3,7 @@
 #include <kindling/data/dataloader.hpp>
 #include <kindling/data/pairs.hpp>
 
+#include "core/seconds_since.hpp"
 #include "data/idle_threads.hpp"
 #include "data/item_cache.hpp"
 
@@ -22,26 +23,24 @@ namespace kindling {
 
 namespace {
 
+using detail::seconds_since;
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// A batch under way: workers fill its items in any order, the last one collates.
-struct Slot {
-  std::vector<Values> items;
-  std::size_t missing = 0;
-  Values values;
-  std::exception_ptr error;
-  std::size_t error_at = 0;
-
-  explicit Slot(std::size_t n) : items(n), missing(n), error_at(n) {}
-};
 
 }  // namespace
 
 /// Workers take the next item in order, as long as its batch is fewer than `prefetch` ahead of the consumer.
 struct DataLoader::Epoch::State {
+  /// A batch under way: workers fill its items in any order, the last one collates.
+  struct Slot {
+    std::vector<Values> items;
+    std::size_t missing = 0;
+    Values values;
+    std::exception_ptr error;
+    std::size_t error_at = 0;
+
+    explicit Slot(std::size_t n) : items(n), missing(n), error_at(n) {}
+  };
+
   std::shared_ptr<const Dataset> dataset;
   std::shared_ptr<const Pipeline> pipeline;
   const BatchDataset* batches = nullptr;  // the data set, where it makes whole batches

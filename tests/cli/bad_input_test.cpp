@@ -4,7 +4,7 @@
 
 namespace kindling::test {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class BadInput : public Program {
  protected:

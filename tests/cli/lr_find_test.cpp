@@ -4,8 +4,8 @@
 
 namespace kindling::test {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class LrFind : public Program {
  protected:

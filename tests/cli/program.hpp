@@ -35,11 +35,11 @@ struct Result {
 };
 
 /// Tests run the program in a fresh folder, with a home of its own (no weights in the cache) and no network.
-class Program : public testing::Test {
+class Program : public ::testing::Test {
  protected:
   Program() {
     static std::atomic<int> count{0};
-    folder_ = fs::path(testing::TempDir()) / fmt::format("kindling_cli_{}_{}", ::getpid(), count++);
+    folder_ = fs::path(::testing::TempDir()) / fmt::format("kindling_cli_{}_{}", ::getpid(), count++);
     fs::create_directories(folder_);
   }
   ~Program() override {

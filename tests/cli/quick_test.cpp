@@ -6,8 +6,8 @@
 
 namespace kindling::test {
 
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 namespace {
 

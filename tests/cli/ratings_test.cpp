@@ -12,7 +12,7 @@ using ::testing::Not;
 namespace {
 
 /// 60 users in two camps: each has rated 12 of 24 films, those of its own camp high.
-std::string made_up() {
+std::string made_up_ratings() {
   std::string text = "userId,movieId,rating,timestamp\n";
   for (int user = 1; user <= 60; ++user) {
     for (int k = 0; k < 12; ++k) {
@@ -36,7 +36,7 @@ class RatingTask : public Program {
  protected:
   void SetUp() override {
     Program::SetUp();
-    write_file(in("ratings.csv"), made_up());
+    write_file(in("ratings.csv"), made_up_ratings());
     write_file(in("movies.csv"), titles());
   }
   Result train(std::vector<std::string> more = {}) {

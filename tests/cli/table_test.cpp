@@ -58,7 +58,7 @@ TEST_F(TableTask, PredictsTablesAndRows) {
   write_file(in("new.csv"), "size,colour\n1.2,red\n,never seen\n");
   const Result csv = run({"predict", "run", "new.csv"});
   ASSERT_EQ(csv.code, 0) << csv.err;
-  EXPECT_THAT(csv.out, testing::StartsWith("y,probability,no,yes\n"));
+  EXPECT_THAT(csv.out, ::testing::StartsWith("y,probability,no,yes\n"));
   EXPECT_EQ(std::count(csv.out.begin(), csv.out.end(), '\n'), 3);
   const auto lines = run({"predict", "run", R"({"size": 1.2, "colour": "red"})", "--json"}).lines();
   ASSERT_EQ(lines.size(), 1u);
@@ -167,7 +167,7 @@ TEST_F(TableTask, FoldsGiveOneModelAndWhatEachSaidOfUnseenRows) {
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_THAT(r.out, HasSubstr("fold 3 of 3"));
   const std::string rows = read_text(in("run/out_of_fold.csv"));
-  EXPECT_THAT(rows, testing::StartsWith("row,no,yes\n"));
+  EXPECT_THAT(rows, ::testing::StartsWith("row,no,yes\n"));
   EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 201);
   EXPECT_EQ(run({"predict", "run", R"({"size": 1.2, "colour": "red"})"}).code, 0);
 }

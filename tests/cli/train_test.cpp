@@ -7,9 +7,9 @@
 
 namespace kindling::test {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class Train : public Program {};
 
@@ -147,7 +147,7 @@ TEST_F(Train, LabelsComeFromNamesPatternsAndCsv) {
   EXPECT_THAT(classes("name-case"), ElementsAre("lower", "upper"));
   EXPECT_THAT(classes("name-case:cat,dog"), ElementsAre("cat", "dog"));
   EXPECT_THAT(classes("csv:labels.csv"), ElementsAre("a \"cat\", so to say", "a \"dog\", so to say"));
-  EXPECT_THAT(classes("regex:^([A-Za-z])"), testing::Contains("A"));
+  EXPECT_THAT(classes("regex:^([A-Za-z])"), ::testing::Contains("A"));
 }
 
 TEST_F(Train, SeveralLabelsAPhotoComeFromAColumnWithADelimiter) {
@@ -194,7 +194,7 @@ TEST_F(Train, AFullDiskIsSaidAndNothingHalfWrittenStays) {
   std::vector<std::string> left;
   for (const auto& entry : fs::directory_iterator(in("runs/photos-1")))
     left.push_back(entry.path().filename());
-  EXPECT_THAT(left, testing::UnorderedElementsAre("checkpoints", "events.jsonl", "history.csv", "run.json"));
+  EXPECT_THAT(left, ::testing::UnorderedElementsAre("checkpoints", "events.jsonl", "history.csv", "run.json"));
   EXPECT_TRUE(fs::is_empty(in("runs/photos-1/checkpoints")));
   EXPECT_EQ(parse_json(read_text(in("runs/photos-1/run.json")), "run.json").at("status"), "failed");
 }

@@ -4,8 +4,8 @@
 
 namespace kindling::test {
 
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class Usage : public Program {};
 

@@ -4,8 +4,8 @@
 
 namespace kindling::test {
 
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 /// One small model for all tests of the file; each works on a copy.
 class UseModel : public Program {
@@ -61,7 +61,7 @@ TEST_F(UseModel, PredictPrintsAlignedTextAndCsv) {
   const Result text = run({"predict", "run", "photos/cat", "--top", "2"});
   EXPECT_EQ(text.code, 0);
   EXPECT_THAT(text.out,
-              testing::MatchesRegex("((cat|dog) +[0-9.]+ %  (cat|dog) +[0-9.]+ %  photos/cat/[^\n]+\n)+"));
+              ::testing::MatchesRegex("((cat|dog) +[0-9.]+ %  (cat|dog) +[0-9.]+ %  photos/cat/[^\n]+\n)+"));
   const Result csv = run({"predict", "run", "photos/cat", "--csv"});
   EXPECT_EQ(csv.code, 0);
   EXPECT_THAT(csv.out, StartsWith("file,label,probability,cat,dog\nphotos/cat/"));

@@ -5,6 +5,7 @@
 #include <kindling/core/error.hpp>
 
 #include "golden.hpp"
+#include "error_in.hpp"
 
 namespace kindling::testing {
 
@@ -32,17 +33,6 @@ inline InteractionSplit golden_split(const Json& json) {
     ratings.push_back(row[2].get<double>());
   }
   return Interactions::from_df(Table({{"user", users}, {"item", items}, {"rating", ratings}}), splits);
-}
-
-/// The error that is thrown; one of `internal` where none is.
-template <class F>
-Error error_in(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  return Error(ErrorCode::internal, "no error");
 }
 
 }  // namespace kindling::testing

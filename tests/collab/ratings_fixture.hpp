@@ -4,22 +4,14 @@
 #include <kindling/collab.hpp>
 #include <kindling/core/error.hpp>
 
+#include "error_in.hpp"
+
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
 
 namespace kindling::testing {
-
-template <class F>
-Error error_in(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  return Error(ErrorCode::internal, "no error");
-}
 
 /// What a listener was told.
 class Told final : public Listener {

@@ -41,7 +41,7 @@ double difference(const torch::Tensor& a, const torch::Tensor& b) {
 }
 
 /// Films of two kinds; each of 12 users has seen four of one kind.
-Interactions two_tastes() {
+Interactions small_tastes() {
   std::vector<std::string> users, films;
   for (int u = 0; u < 12; ++u) {
     for (int f = 0; f < 4; ++f) {
@@ -98,7 +98,7 @@ TEST(Ials, EqualsPlainNumpyAfterThreeIterations) {
 }
 
 TEST(Ials, StartsFromTheSeed) {
-  const Interactions train = two_tastes();
+  const Interactions train = small_tastes();
   const auto factors = [&](std::uint64_t seed) {
     return detail::fit_ials(train, {.factors = 4, .iterations = 1, .seed = seed})->tensors().at(0).second;
   };
@@ -108,7 +108,7 @@ TEST(Ials, StartsFromTheSeed) {
 
 TEST(TopN, RecommendsOfTheSameTasteWhatIsNotKnown) {
   for (const TopNOptions& options : both_methods()) {
-    const TopN top = top_n_learner(two_tastes(), options);
+    const TopN top = top_n_learner(small_tastes(), options);
     // User 1 has seen crime 0 to 3.
     EXPECT_THAT(items_of(top.recommend("user 1", 2)), ::testing::UnorderedElementsAre("crime 4", "crime 5"))
         << options.method;
@@ -125,7 +125,7 @@ TEST(TopN, RecommendsOfTheSameTasteWhatIsNotKnown) {
 
 TEST(TopN, SomeoneNewIsAsSomeoneKnown) {
   for (const TopNOptions& options : both_methods()) {
-    const TopN top = top_n_learner(two_tastes(), options);
+    const TopN top = top_n_learner(small_tastes(), options);
     const auto known = top.recommend("user 1"), anew = top.recommend_from({"crime 3", "crime 0", "crime 2", "crime 1"});
     EXPECT_EQ(items_of(known), items_of(anew));
     EXPECT_EQ(known[0].score, anew[0].score);
@@ -133,7 +133,7 @@ TEST(TopN, SomeoneNewIsAsSomeoneKnown) {
 }
 
 TEST(TopN, NamesTheNearestOfWhatIsNotThere) {
-  const TopN top = top_n_learner(two_tastes());
+  const TopN top = top_n_learner(small_tastes());
   const Error user = error_in([&] { top.recommend("usr 3"); });
   EXPECT_EQ(user.code(), ErrorCode::not_found);
   EXPECT_EQ(user.message(), "there is no user 'usr 3' (did you mean 'user 3'?)");
@@ -149,7 +149,7 @@ TEST(TopN, NamesTheNearestOfWhatIsNotThere) {
 }
 
 TEST(TopN, RefusesSettingsThatCannotBe) {
-  const Interactions train = two_tastes();
+  const Interactions train = small_tastes();
   const auto error = [&](const TopNOptions& options) { return error_in([&] { top_n_learner(train, options); }); };
   EXPECT_EQ(error({.method = "eas"}).message(), "there is no method 'eas' (did you mean 'ease'?)");
   EXPECT_EQ(error({.l2 = 0}).message(), "l2 must be above 0");
@@ -182,11 +182,11 @@ TEST(TopN, TellsTheListenerAndStopsOnRequest) {
     Progress last;
   };
   const auto listener = std::make_shared<Last>();
-  top_n_learner(two_tastes(), {.method = "ials", .factors = 2, .iterations = 3, .listener = listener});
+  top_n_learner(small_tastes(), {.method = "ials", .factors = 2, .iterations = 3, .listener = listener});
   EXPECT_EQ(listener->calls, 3);
   EXPECT_TRUE(listener->last.finished);
   request_interrupt();
-  const Error stopped = error_in([&] { top_n_learner(two_tastes(), {.method = "ials", .factors = 2}); });
+  const Error stopped = error_in([&] { top_n_learner(small_tastes(), {.method = "ials", .factors = 2}); });
   clear_interrupt();
   EXPECT_EQ(stopped.code(), ErrorCode::interrupted);
 }
@@ -214,7 +214,7 @@ TEST(TopNFile, HoldsEverything) {
 TEST(TopNFile, ThatIsDamagedOrForeignIsRefused) {
   const testing::TemporaryFolder folder;
   const fs::path path = folder / "top.safetensors";
-  const TopN top = top_n_learner(two_tastes());
+  const TopN top = top_n_learner(small_tastes());
   top.save(path);
   EXPECT_THAT(error_in([&] { load_learner(path); }).hint(), HasSubstr("TopN::load"));
   const Weights weights = Weights::open(path);

@@ -17,11 +17,11 @@ using ::testing::HasSubstr;
 namespace {
 
 /// Items that are their own index, some of which fail or take their time.
-struct Indices final : Dataset {
+struct CountedItems final : Dataset {
   std::int64_t n;
   std::int64_t fails = -1;
   mutable std::atomic<std::int64_t> made{0};
-  explicit Indices(std::int64_t count) : n(count) {}
+  explicit CountedItems(std::int64_t count) : n(count) {}
   std::int64_t size() const override { return n; }
   Values raw(std::int64_t i) const override {
     ++made;
@@ -50,7 +50,7 @@ std::vector<float> all_of(const DataLoader& dl) {
 }  // namespace
 
 TEST(DataLoader, OrderIsTheDataSetsWhateverTheNumberOfThreads) {
-  auto data = std::make_shared<Indices>(23);
+  auto data = std::make_shared<CountedItems>(23);
   std::vector<float> expected(23);
   std::iota(expected.begin(), expected.end(), 0.f);
   for (int workers : {0, 1, 2, 8}) {
@@ -59,7 +59,7 @@ TEST(DataLoader, OrderIsTheDataSetsWhateverTheNumberOfThreads) {
 }
 
 TEST(DataLoader, ShuffleIsAPermutationThatChangesWithTheEpochAndNotWithThreads) {
-  auto data = std::make_shared<Indices>(40);
+  auto data = std::make_shared<CountedItems>(40);
   DataLoader a(data, plain(), {.bs = 8, .shuffle = true, .num_workers = 2, .seed = 3});
   DataLoader b(data, plain(), {.bs = 8, .shuffle = true, .num_workers = 0, .seed = 3});
   const auto first = all_of(a), second = all_of(a);
@@ -71,7 +71,7 @@ TEST(DataLoader, ShuffleIsAPermutationThatChangesWithTheEpochAndNotWithThreads) 
 
 TEST(DataLoader, AnEpochCanBeginAtALaterBatchWithoutMakingThoseBefore) {
   for (int workers : {0, 2}) {
-    auto data = std::make_shared<Indices>(22);
+    auto data = std::make_shared<CountedItems>(22);
     const DataLoader dl(data, plain(), {.bs = 4, .shuffle = true, .num_workers = workers, .seed = 3});
     const auto batches_of = [&](std::int64_t first) {
       std::vector<std::vector<std::int64_t>> all;
@@ -90,7 +90,7 @@ TEST(DataLoader, AnEpochCanBeginAtALaterBatchWithoutMakingThoseBefore) {
 }
 
 TEST(DataLoader, SizeCountsTheLastBatchUnlessDropped) {
-  auto data = std::make_shared<Indices>(26);
+  auto data = std::make_shared<CountedItems>(26);
   EXPECT_EQ(DataLoader(data, plain(), {.bs = 4}).size(), 7);
   DataLoader dropped(data, plain(), {.bs = 4, .drop_last = true});
   EXPECT_EQ(dropped.size(), 6);
@@ -98,7 +98,7 @@ TEST(DataLoader, SizeCountsTheLastBatchUnlessDropped) {
 }
 
 TEST(DataLoader, ErrorOfAnItemReachesTheCallerWithTheFilesName) {
-  auto data = std::make_shared<Indices>(20);
+  auto data = std::make_shared<CountedItems>(20);
   data->fails = 9;
   for (int workers : {0, 3}) {
     DataLoader dl(data, plain(), {.bs = 4, .num_workers = workers});
@@ -118,7 +118,7 @@ TEST(DataLoader, ErrorOfAnItemReachesTheCallerWithTheFilesName) {
 }
 
 TEST(DataLoader, WorkersStayWithinThePrefetchAndStopWithTheEpoch) {
-  auto data = std::make_shared<Indices>(1000);
+  auto data = std::make_shared<CountedItems>(1000);
   {
     DataLoader dl(data, plain(), {.bs = 10, .num_workers = 2, .prefetch = 2});
     auto epoch = dl.epoch(0);
@@ -133,7 +133,7 @@ TEST(DataLoader, WorkersStayWithinThePrefetchAndStopWithTheEpoch) {
 }
 
 TEST(DataLoader, OneBatchOfTooFewItemsTellsTheBatchSize) {
-  auto data = std::make_shared<Indices>(3);
+  auto data = std::make_shared<CountedItems>(3);
   try {
     DataLoader(data, plain(), {.bs = 4, .drop_last = true}).one_batch();
     FAIL() << "no error";

@@ -71,11 +71,11 @@ std::string message_of(const std::function<void()>& call) {
   return "no error";
 }
 
-class PictureFile : public testing::Test {
+class PictureFile : public ::testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_ = fs::path(testing::TempDir()) / ("kindling_picture_" + std::to_string(::getpid()));
+  fs::path folder_ = fs::path(::testing::TempDir()) / ("kindling_picture_" + std::to_string(::getpid()));
 };
 
 TEST(DrawGrid, SevenCellsMakeTwoRowsOfFourAsInFastai) {
@@ -89,8 +89,8 @@ TEST(DrawGrid, SevenCellsMakeTwoRowsOfFourAsInFastai) {
     tops.push_back(tile.top);
   }
   for (int i = 4; i < 7; ++i) EXPECT_EQ(lefts[i], lefts[i - 4]);
-  EXPECT_THAT(std::vector(tops.begin(), tops.begin() + 4), testing::Each(tops[0]));
-  EXPECT_THAT(std::vector(tops.begin() + 4, tops.end()), testing::Each(testing::Gt(tops[0] + 39)));
+  EXPECT_THAT(std::vector(tops.begin(), tops.begin() + 4), ::testing::Each(tops[0]));
+  EXPECT_THAT(std::vector(tops.begin() + 4, tops.end()), ::testing::Each(::testing::Gt(tops[0] + 39)));
   EXPECT_GT(lefts[1], lefts[0] + 40);
 }
 
@@ -228,7 +228,7 @@ TEST(DrawGrid, ATitleStandsOverTheCells) {
 }
 
 TEST(DrawGrid, AnyBytesCanBeACaptionAndNothingIsPrinted) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   const auto white = solid({40, 40}, {255, 255, 255});
   using namespace std::string_literals;
   const std::string bytes = "caf\xe9 \xff\xfe\0x <b>&amp;"s;
@@ -238,7 +238,7 @@ TEST(DrawGrid, AnyBytesCanBeACaptionAndNothingIsPrinted) {
                                  {white, std::string(5000, '\n')}},
                                 {.cell = 200})
                           .image();
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
   EXPECT_GT(bounds_of(image, is_ink).width(), 30);
   EXPECT_LT(image.height(), 1500);
 }
@@ -250,28 +250,28 @@ TEST(DrawGrid, MarkupIsShownAsItIs) {
 
 TEST(DrawGrid, RefusesAnEmptyList) {
   EXPECT_THAT(message_of([] { draw_grid({}); }),
-              testing::HasSubstr("usage: a grid needs at least one picture"));
+              ::testing::HasSubstr("usage: a grid needs at least one picture"));
 }
 
 TEST(DrawGrid, RefusesUnknownColoursByName) {
   EXPECT_THAT(message_of([] {
                 draw_grid({{solid({4, 4}, {0, 0, 0}), "cat", "gren"}});
               }),
-              testing::AllOf(testing::HasSubstr("usage: "), testing::HasSubstr("colour: gren"),
-                             testing::HasSubstr("\"green\"")));
+              ::testing::AllOf(::testing::HasSubstr("usage: "), ::testing::HasSubstr("colour: gren"),
+                             ::testing::HasSubstr("\"green\"")));
 }
 
 TEST(DrawGrid, RefusesCellsAndColumnsThatMakeNoSense) {
-  EXPECT_THAT(message_of([] { draw_grid(tiles(1), {.cell = 0}); }), testing::HasSubstr("cell: 0"));
-  EXPECT_THAT(message_of([] { draw_grid(tiles(1), {.columns = -1}); }), testing::HasSubstr("columns: -1"));
-  EXPECT_THAT(message_of([] { draw_grid({{Image({2, 2}, 4)}}); }), testing::HasSubstr("channels: 4"));
+  EXPECT_THAT(message_of([] { draw_grid(tiles(1), {.cell = 0}); }), ::testing::HasSubstr("cell: 0"));
+  EXPECT_THAT(message_of([] { draw_grid(tiles(1), {.columns = -1}); }), ::testing::HasSubstr("columns: -1"));
+  EXPECT_THAT(message_of([] { draw_grid({{Image({2, 2}, 4)}}); }), ::testing::HasSubstr("channels: 4"));
 }
 
 TEST(DrawGrid, RefusesAPictureLargerThanCairoDraws) {
   EXPECT_THAT(message_of([] { draw_grid(tiles(40), {.columns = 40, .cell = 1000}); }),
-              testing::AllOf(testing::HasSubstr("limit: "), testing::HasSubstr("fewer cells")));
+              ::testing::AllOf(::testing::HasSubstr("limit: "), ::testing::HasSubstr("fewer cells")));
   EXPECT_THAT(message_of([] { draw_grid(tiles(40), {.columns = 1, .cell = 1000}); }),
-              testing::HasSubstr("limit: "));
+              ::testing::HasSubstr("limit: "));
 }
 
 TEST(Picture, PngIsAnRgbPng) {
@@ -285,10 +285,10 @@ TEST(Picture, PngIsAnRgbPng) {
 }
 
 TEST(Picture, AnEmptyOneCannotBeSavedOrShown) {
-  EXPECT_THAT(message_of([] { Picture().png(); }), testing::HasSubstr("usage: the picture is empty"));
+  EXPECT_THAT(message_of([] { Picture().png(); }), ::testing::HasSubstr("usage: the picture is empty"));
   EXPECT_THAT(message_of([] { Picture().to_terminal(80, 24); }),
-              testing::HasSubstr("usage: the picture is empty"));
-  EXPECT_THAT(message_of([] { Picture(Image({2, 2}, 1)).png(); }), testing::HasSubstr("channels: 1"));
+              ::testing::HasSubstr("usage: the picture is empty"));
+  EXPECT_THAT(message_of([] { Picture(Image({2, 2}, 1)).png(); }), ::testing::HasSubstr("channels: 1"));
 }
 
 TEST_F(PictureFile, SaveWritesThePng) {
@@ -299,7 +299,7 @@ TEST_F(PictureFile, SaveWritesThePng) {
 
 TEST_F(PictureFile, SaveIntoAMissingFolderNamesIt) {
   const fs::path path = folder_ / "missing" / "grid.png";
-  EXPECT_THAT(message_of([&] { draw_grid(tiles(1)).save(path); }), testing::HasSubstr("missing"));
+  EXPECT_THAT(message_of([&] { draw_grid(tiles(1)).save(path); }), ::testing::HasSubstr("missing"));
   EXPECT_FALSE(fs::exists(path));
 }
 
@@ -325,14 +325,14 @@ TEST(Picture, TerminalTextFitsTheTerminalAndKeepsTheShape) {
 
 TEST(Picture, TerminalTextHasTheColoursOfThePixels) {
   const std::string text = Picture(solid({40, 40}, {250, 60, 7})).to_terminal(10, 10);
-  EXPECT_THAT(text, testing::HasSubstr("8;2;250;60;7"));
+  EXPECT_THAT(text, ::testing::HasSubstr("8;2;250;60;7"));
 }
 
 TEST(Picture, ATerminalWithoutCellsIsRefused) {
   EXPECT_THAT(message_of([] {
                 Picture(solid({4, 4}, {0, 0, 0})).to_terminal(0, 24);
               }),
-              testing::HasSubstr("columns: 0"));
+              ::testing::HasSubstr("columns: 0"));
 }
 
 }  // namespace

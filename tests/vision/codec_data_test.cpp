@@ -18,10 +18,10 @@ fs::path shared_data() {
 }
 
 /// The two photo sets, unpacked for the length of one test.
-class PhotoSets : public testing::Test {
+class PhotoSets : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("kindling_photos_" + std::to_string(::getpid()));
+    folder_ = fs::path(::testing::TempDir()) / ("kindling_photos_" + std::to_string(::getpid()));
     for (const std::string set : {"oxford-iiit-pet", "bears"}) {
       const fs::path archive = shared_data() / set / (set + ".tgz");
       if (!fs::exists(archive))

@@ -15,7 +15,7 @@
 namespace kindling {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 const fs::path golden_folder = fs::path(KINDLING_SOURCE_DIR) / "tests/golden/vision";
 
