@@ -96,7 +96,13 @@ std::vector<Finding> examine(const DoctorTableOptions& o, const Table& table) {
   if (const std::int64_t n = repeated_rows(table); n > 0)
     found.push_back({"repeated rows", "", fmt::format("{} say what another row says: they may validate what they taught",
                                                       count_of(static_cast<std::size_t>(n), "row", "rows"))});
-  if (!o.data.target.empty()) examine_target(o, found);
+  try {
+    if (!o.data.target.empty()) examine_target(o, found);
+  } catch (const Error& e) {
+    // What training would stop at is one finding more; a column that is not there is a wrong command.
+    if (!table.contains(o.data.target)) throw;
+    found.push_back({"target", o.data.target, e.message()});
+  }
   if (!o.test.empty()) compare(table, o, found);
   return found;
 }

@@ -136,8 +136,8 @@ TEST_F(TableTask, LookListsColumnsAndWhatIsOdd) {
 
 TEST_F(TableTask, GoesOnAfterItWasStopped) {
   write_file(in("t.csv"), made_up());
-  ASSERT_EQ(train({"--epochs", "3"}).code, 0);
-  const Result stopped = run({"train", "t.csv", "--target", "y", "--epochs", "3", "-o", "short", "--max-minutes", "0.0000001"});
+  ASSERT_EQ(train().code, 0);
+  const Result stopped = run({"train", "t.csv", "--target", "y", "--epochs", "2", "-o", "short", "--max-minutes", "0.0000001"});
   ASSERT_EQ(stopped.code, 0) << stopped.err;
   EXPECT_THAT(stopped.out, HasSubstr("kindling train --resume short"));
   const Result again = run({"train", "--resume", "short"});
@@ -187,8 +187,12 @@ TEST_F(TableTask, TheDoctorFindsWhatIsWrong) {
   const Result strict = run({"doctor", "t.csv", "--strict"});
   EXPECT_EQ(strict.code, 3);
   EXPECT_THAT(strict.out, HasSubstr("verdict: "));
-  write_file(in("clean.csv"), "size,y\n1,a\n2,b\n3,a\n");
+  std::string clean = "size,y\n";
+  for (int i = 0; i < 40; ++i) clean += fmt::format("{},{}\n", (i * 7) % 40 + 0.5, i % 3 == 0 ? "a" : "b");
+  write_file(in("clean.csv"), clean);
   EXPECT_THAT(run({"doctor", "clean.csv", "--target", "y"}).out, HasSubstr("nothing found"));
+  write_file(in("tiny.csv"), "size,y\n1,a\n2,b\n");
+  EXPECT_THAT(run({"doctor", "tiny.csv", "--target", "y"}).out, HasSubstr("too few rows for a split"));
 }
 
 TEST_F(TableTask, TheReportSaysWhereItIsWrong) {

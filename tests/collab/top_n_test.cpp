@@ -219,12 +219,15 @@ TEST(TopNFile, ThatIsDamagedOrForeignIsRefused) {
   EXPECT_THAT(error_in([&] { load_learner(path); }).hint(), HasSubstr("TopN::load"));
   const Weights weights = Weights::open(path);
   // Sealed anew, so that only what is read can refuse it.
-  const auto with = [&](const std::function<void(Weights::Named&, Json&)>& change) {
+  const auto write = [&](const std::function<void(Weights::Named&, Json&)>& change) {
     Weights::Named tensors = weights.tensors();
     for (auto& [name, tensor] : tensors) tensor = tensor.clone();
     Json manifest = parse_json(weights.metadata().at("kindling"), "manifest");
     change(tensors, manifest);
     save_safetensors(folder / "changed.safetensors", tensors, {{"kindling", manifest.dump()}}, {.sealed = true});
+  };
+  const auto with = [&](const std::function<void(Weights::Named&, Json&)>& change) {
+    write(change);
     return error_in([&] { TopN::load(folder / "changed.safetensors"); });
   };
   const auto tensor = [](Weights::Named& tensors, const std::string& name) -> torch::Tensor& {
@@ -252,7 +255,8 @@ TEST(TopNFile, ThatIsDamagedOrForeignIsRefused) {
     EXPECT_EQ(e.code(), ErrorCode::bad_model) << i << ": " << e.what();
     EXPECT_EQ(e.fact("path"), (folder / "changed.safetensors").string()) << i;
   }
-  EXPECT_EQ(with([](auto&, Json&) {}).code(), ErrorCode::internal) << "unchanged, it loads";
+  write([](auto&, Json&) {});
+  EXPECT_NO_THROW(TopN::load(folder / "changed.safetensors"));
   Bytes bytes = read_file(path);
   bytes[bytes.size() - 1] ^= 1;
   write_file(path, std::span<const std::uint8_t>(bytes));
