@@ -31,7 +31,7 @@ Figure bias_figure(const std::vector<ScoredItem>& list) {
     names.push_back(item);
     values.push_back(score);
   }
-  return bar_figure(names, values, {.x = "bias"});
+  return bar_figure(names, values, {.x = "item", .y = "bias"});
 }
 
 Json to_json(const std::vector<ScoredItem>& list) {

@@ -78,8 +78,11 @@ void tell_data(const Json& data, Listener& listener) {
                                safe(columns["item"].get<std::string>()), safe(columns["rating"].get<std::string>())));
 }
 
-InteractionsOptions interaction_columns(const RatingSet& set) {
-  return {.user_name = set.columns.user, .item_name = set.columns.item, .rating_name = set.columns.rating};
+InteractionsOptions interaction_columns(const RatingSet& set, const TrainRatingsOptions& o) {
+  return {.user_name = set.columns.user,
+          .item_name = set.columns.item,
+          .rating_name = set.columns.rating,
+          .min_rating = o.ranks() ? o.liked : std::nullopt};
 }
 
 /// Root mean squared errors of the validation ratings without a model: by the mean, and by what a user and an item add to it.
@@ -163,29 +166,31 @@ Learner make_learner(const RatingSet& set, const TrainRatingsOptions& o, int bs,
                                          .listener = listener});
 }
 
-void tell_result(const Run::Outcome& outcome, const RunFolder& run, const std::string& some_user, Listener& listener) {
+void tell_result(const Run::Outcome& outcome, const TrainRatingsOptions& o, const RunFolder& run, const std::string& some_user,
+                 Listener& listener) {
   std::vector<std::string> figures;
   for (const auto& [name, value] : outcome.metrics.items()) {
     if (value.is_number()) figures.push_back(fmt::format("{} {:.4f}", name, value.get<double>()));
   }
-  const std::string model = shell_word(run.file(model_file).string());
-  tell_end(outcome, run, fmt::format("trained in {}: {}", format_duration(outcome.seconds), fmt::join(figures, ", ")),
-           fmt::format("  kindling recommend {} --user {}\n  kindling interpret {}", model, shell_word(some_user),
-                       shell_word(run.path().string())),
+  const std::string folder = shell_word(run.path().string());
+  std::string try_it = fmt::format("  kindling recommend {} --user {}", folder, shell_word(some_user));
+  if (o.arch == "dot") try_it += "\n  kindling interpret " + folder;
+  tell_end(outcome, run, fmt::format("trained in {}: {}", format_duration(outcome.seconds), fmt::join(figures, ", ")), try_it,
            listener);
 }
 
-/// EASE or iALS, with no epochs to go on from.
-Json train_ranking(const InteractionSplit& parts, const TrainRatingsOptions& o, const RunFolder& run,
+/// EASE or iALS, with no epochs to go on from: judged on the validation part, and learnt again from all ratings for the file.
+Json train_ranking(const RatingSet& set, const InteractionSplit& parts, const TrainRatingsOptions& o, const RunFolder& run,
                    const std::shared_ptr<Listener>& listener) {
-  TopNOptions options{.method = o.arch, .l2 = o.l2, .seed = o.common.seed, .listener = listener};
-  const TopN top = top_n_learner(parts.train, options);
+  const TopNOptions options{.method = o.arch, .l2 = o.l2, .seed = o.common.seed, .listener = listener};
   Json metrics = Json::object();
   if (can_rank(parts.train)) {
-    const Json ranking = tell_ranking(top.ranker(), parts, listener);
+    const TopN judged = top_n_learner(parts.train, options);
+    const Json ranking = tell_ranking(judged.ranker(), parts, listener);
     for (const char* name : {"precision", "recall", "ndcg", "map"}) metrics[name] = ranking[0][name];
   }
-  top.save(run.file(model_file));
+  top_n_learner(Interactions::from_df(set.table, interaction_columns(set, o)), options).save(run.file(model_file));
+  listener->message(Level::info, "the model file is learnt from all ratings, those that validated too");
   return metrics;
 }
 
@@ -198,9 +203,7 @@ int train(TrainRatingsOptions& o, FlagSettings& flags) {
   const Json data = data_json(set, o);
   if (beginning.folder) check_same_data(beginning.before, data, "ratings");
   tell_data(data, *listener);
-  InteractionsOptions columns = interaction_columns(set);
-  if (o.ranks()) columns.min_rating = o.liked;
-  const InteractionSplit parts = Interactions::from_df(set.table, set.splits, columns);
+  const InteractionSplit parts = Interactions::from_df(set.table, set.splits, interaction_columns(set, o));
   const int bs = batch_size(o, set);
   const auto range = range_of(o, set);
   Json settings = flags.to_json();
@@ -212,8 +215,8 @@ int train(TrainRatingsOptions& o, FlagSettings& flags) {
   const std::string some_user = parts.train.users().items().front();
   if (o.ranks()) {
     Run run(o, o.data.data, std::move(record), std::move(beginning));
-    const Run::Outcome outcome = run.work([&] { return train_ranking(parts, o, run.folder(), listener); }, start);
-    tell_result(outcome, run.folder(), some_user, *listener);
+    const Run::Outcome outcome = run.work([&] { return train_ranking(set, parts, o, run.folder(), listener); }, start);
+    tell_result(outcome, o, run.folder(), some_user, *listener);
     return exit_code_of(outcome);
   }
   record["baselines"] = tell_baselines(parts, *listener);
@@ -226,7 +229,7 @@ int train(TrainRatingsOptions& o, FlagSettings& flags) {
     tell_ranking(ranker_of(model, parts.train), parts, listener);
     listener->message(Level::info, "A model of ratings says how many stars, which is not what to show first: --arch ease ranks.");
   }
-  tell_result(outcome, run.folder(), some_user, *listener);
+  tell_result(outcome, o, run.folder(), some_user, *listener);
   return exit_code_of(outcome);
 }
 

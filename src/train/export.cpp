@@ -164,7 +164,7 @@ ExportedModel read_exported(const fs::path& path) {
     if (!exported.manifest.contains("pipeline")) {
       throw Error(ErrorCode::unsupported, "this model has no pipeline: it does not predict from items",
                   {{"path", path}, {"kind", exported.manifest.at("model").value("kind", "")}},
-                  "load a model of kind \"top_n\" with TopN::load (kindling/collab/top_n.hpp)");
+                  "a ranking recommends: kindling recommend MODEL --user NAME, or TopN::load (kindling/collab/top_n.hpp)");
     }
     exported.pipeline = Pipeline::from_json(exported.manifest.at("pipeline"));
     exported.model = model_from_spec(exported.manifest.at("model"));
