@@ -2,7 +2,7 @@
 #include <kindling/core/random.hpp>
 #include <kindling/data/splitters.hpp>
 
-#include "data/numpy_random.hpp"
+#include "data/stratified_split.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -185,7 +185,7 @@ Splits TrainTestSplitter::operator()(const Items& items) const {
     throw Error(ErrorCode::usage, "test_size and train_size do not fit the data",
                 {{"items", n}, {"test", n_test}, {"train", n_train}}, "use more items, or smaller parts");
   }
-  detail::NumpyRandom random(options_.random_state ? *options_.random_state : std::random_device{}());
+  NumpyRandom random(options_.random_state ? *options_.random_state : std::random_device{}());
   const bool stratified = options_.stratify || !options_.stratify_labels.empty();
   if (stratified && options_.shuffle) return detail::stratified_split(classes_of(items), n_train, n_test, random);
   std::vector<std::int64_t> order(n);

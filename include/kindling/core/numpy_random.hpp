@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <vector>
 
 namespace kindling {
 
@@ -18,6 +19,14 @@ class NumpyRandom {
   double uniform(double low, double high) { return low + (high - low) * random(); }
   /// `np.random.normal(loc, scale)`.
   double normal(double loc = 0, double scale = 1);
+  /// Uniform in [0, most], as `shuffle` draws it.
+  std::uint32_t interval(std::uint32_t most);
+  /// `np.random.shuffle` of a list.
+  void shuffle(std::vector<std::int64_t>& values);
+  /// `np.random.permutation(n)`.
+  std::vector<std::int64_t> permutation(std::int64_t n);
+  /// `np.random.choice(values, n, replace=False)`.
+  std::vector<std::int64_t> choice(const std::vector<std::int64_t>& values, std::int64_t n);
 
  private:
   std::mt19937 twister_;

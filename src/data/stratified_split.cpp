@@ -1,9 +1,8 @@
-#include "data/numpy_random.hpp"
+#include "data/stratified_split.hpp"
 
 #include <kindling/core/error.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -55,34 +54,6 @@ void check_classes(const std::map<std::string, Counts>& members, std::int64_t n_
 }
 
 }  // namespace
-
-std::uint32_t NumpyRandom::interval(std::uint32_t most) {
-  if (most == 0) return 0;
-  const std::uint32_t mask = ~std::uint32_t{0} >> std::countl_zero(most);
-  while (true) {
-    const std::uint32_t value = static_cast<std::uint32_t>(twister_()) & mask;
-    if (value <= most) return value;
-  }
-}
-
-void NumpyRandom::shuffle(std::vector<std::int64_t>& values) {
-  for (std::size_t i = values.size(); i > 1; --i)
-    std::swap(values[i - 1], values[interval(static_cast<std::uint32_t>(i - 1))]);
-}
-
-std::vector<std::int64_t> NumpyRandom::permutation(std::int64_t n) {
-  std::vector<std::int64_t> values(n);
-  std::iota(values.begin(), values.end(), 0);
-  shuffle(values);
-  return values;
-}
-
-std::vector<std::int64_t> NumpyRandom::choice(const std::vector<std::int64_t>& values, std::int64_t n) {
-  std::vector<std::int64_t> chosen;
-  const auto order = permutation(static_cast<std::int64_t>(values.size()));
-  for (std::int64_t i = 0; i < n; ++i) chosen.push_back(values[order[i]]);
-  return chosen;
-}
 
 Splits stratified_split(const std::vector<std::string>& classes, std::int64_t n_train, std::int64_t n_test,
                         NumpyRandom& random) {
