@@ -5,27 +5,19 @@
 //                                      images a second
 #include <kindling/vision.hpp>
 
+#include "measure.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include <fmt/format.h>
 
 using namespace kindling;
+using namespace bench;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr int side = 224, batch_size = 64;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 /// `n` photos, evenly over the sorted list; peer_augment.py takes the same.
 Paths some_photos(const fs::path& folder, std::size_t n) {

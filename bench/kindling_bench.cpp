@@ -5,25 +5,17 @@
 //   kindling_bench loop                                    steps of a Learner beside a bare LibTorch loop on the same batches
 #include <kindling/serve.hpp>
 
+#include "measure.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include <fmt/format.h>
 
 using namespace kindling;
+using namespace bench;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 /// `how`: exact decodes every pixel, as the peer; reduced as kindling does by default; cached is exact, and what was
 /// decoded is kept from the first epoch on.

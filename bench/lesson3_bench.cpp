@@ -5,8 +5,9 @@
 //   lesson3_bench resnet MNIST_SAMPLE            ResNet-18, fit_one_cycle(1, 0.1) on the files: seconds of the epoch
 #include <kindling/vision.hpp>
 
+#include "measure.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include <ATen/Parallel.h>
@@ -15,20 +16,11 @@
 #include <torch/nn/modules/linear.h>
 
 using namespace kindling;
+using namespace bench;
 using torch::Tensor;
 namespace nn = torch::nn;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 struct Digits {
   Tensor x, y;

@@ -7,10 +7,11 @@
 #include <kindling/train/checkpoint.hpp>
 #include <kindling/vision.hpp>
 
+#include "measure.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include <torch/nn/functional/loss.h>
@@ -18,18 +19,9 @@
 #include <torch/utils.h>
 
 using namespace kindling;
+using namespace bench;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 /// Items in memory, of a shape.
 struct Ready final : Dataset {

@@ -5,8 +5,9 @@
 #include <kindling/core/error.hpp>
 #include <kindling/train/optimizer.hpp>
 
+#include "measure.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <sstream>
 
@@ -41,11 +42,10 @@ OptFunc opt_func_of(const std::string& name) {
 std::vector<double> time_steps(Optimizer& opt, int runs, int steps) {
   std::vector<double> seconds;
   for (int run = -1; run < runs; ++run) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = bench::Clock::now();
     for (int i = 0; i < steps; ++i) opt.step();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     // The first run makes the state.
-    if (run >= 0) seconds.push_back(took.count() / steps);
+    if (run >= 0) seconds.push_back(bench::seconds_since(start) / steps);
   }
   return seconds;
 }

@@ -5,42 +5,24 @@
 //   ratings_bench read RATINGS.csv [BS]       from_csv, the seconds of 200 batches, and the peak of memory
 #include <kindling/collab.hpp>
 
+#include "measure.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <iostream>
 
 #include <torch/types.h>
 #include <torch/utils.h>
 
 using namespace kindling;
+using namespace bench;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// Of all threads: what a run costs where others work on the same cores.
 double cpu_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-}
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double peak_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 CollabDataLoadersOptions seeded(std::uint64_t seed) {
@@ -56,7 +38,7 @@ void epoch(const fs::path& csv, int runs) {
     const auto start = Clock::now();
     const double started = cpu_seconds();
     learn.fit(1, 5e-3, {.wd = 0.1});
-    seconds.push_back(since(start));
+    seconds.push_back(seconds_since(start));
     cpu.push_back(cpu_seconds() - started);
   }
   std::cout << Json{{"epoch_seconds", median(seconds)}, {"all", seconds}, {"cpu_seconds", median(cpu)}} << "\n";
@@ -72,7 +54,7 @@ void course(const fs::path& csv, int seeds) {
     const auto start = Clock::now();
     const double started = cpu_seconds();
     learn.fine_tune(10);
-    seconds.push_back(since(start));
+    seconds.push_back(seconds_since(start));
     cpu.push_back(cpu_seconds() - started);
     figures.push_back(learn.validate());
   }
@@ -84,7 +66,7 @@ void read(const fs::path& csv, int bs) {
   CollabDataLoadersOptions o = seeded(42);
   o.bs = bs;
   const auto dls = CollabDataLoaders::from_csv(csv, o);
-  const double reading = since(start), cpu = cpu_seconds();
+  const double reading = seconds_since(start), cpu = cpu_seconds();
   auto learn = collab_learner(dls, {.y_range = {{0, 5.5}}, .listener = silent_listener()});
   constexpr int batches = 200;
   double training = 0;
@@ -95,7 +77,7 @@ void read(const fs::path& csv, int bs) {
     void before_train(Learner&) { start = Clock::now(); }
     void after_batch(Learner& learn) {
       if (learn.iter + 1 < batches) return;
-      *seconds = since(start);
+      *seconds = seconds_since(start);
       throw CancelFit();
     }
   };

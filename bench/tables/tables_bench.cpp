@@ -8,20 +8,19 @@
 #include <kindling/serve/predictor.hpp>
 #include <kindling/tabular.hpp>
 
+#include "measure.hpp"
+
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 
 #include <torch/types.h>
 #include <torch/utils.h>
 
 using namespace kindling;
+using namespace bench;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -44,19 +43,6 @@ TabularDataLoadersOptions all_options(std::uint64_t seed) {
   o.bs = 256;
   o.val_bs = 1024;
   return o;
-}
-
-double peak_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 void epoch(const fs::path& csv, int runs) {
