@@ -5,6 +5,7 @@
 #include <kindling/tabular/data.hpp>
 
 #include "collab/all_ratings.hpp"
+#include "tabular/memory_loaders.hpp"
 #include "tabular/random_rows.hpp"
 
 #include <algorithm>
@@ -124,14 +125,11 @@ void check_finite(const TabularData& data) {
               "correct the cells, or leave those rows out");
 }
 
-DataLoader loader_of(const TabularData& data, std::int64_t begin, std::int64_t end,
-                     const std::shared_ptr<const Pipeline>& pipeline, const DataLoaderOptions& options) {
+std::shared_ptr<const Dataset> ratings_of(const TabularData& data, std::int64_t begin, std::int64_t end) {
   const auto codes = [&](std::int64_t column) {
     return data.cats().select(1, column).slice(0, begin, end).to(torch::kInt32).contiguous();
   };
-  auto dataset = std::make_shared<RatingsDataset>(data.shared_encoder(), codes(0), codes(1),
-                                                  data.ys().slice(0, begin, end).clone());
-  return DataLoader(std::move(dataset), pipeline, options);
+  return std::make_shared<RatingsDataset>(data.shared_encoder(), codes(0), codes(1), data.ys().slice(0, begin, end).clone());
 }
 
 }  // namespace
@@ -158,24 +156,14 @@ DataLoaders CollabDataLoaders::from_df(const Table& table, const Options& o) {
                           .splits = std::move(splits)});
   check_finite(data);
   warn_of_unknown(data, *listener);
-  auto pipeline = std::make_shared<Pipeline>(Pipeline{.blocks = std::vector<Transforms>(3),
-                                                      .n_inp = 2,
-                                                      .target = TargetKind::number,
-                                                      .encoder = data.shared_encoder()});
-  DataLoaderOptions train{.bs = o.bs,
-                          .shuffle = o.shuffle,
-                          .replacement = o.replacement,
-                          .drop_last = o.shuffle,
-                          .num_workers = 0,
-                          .seed = o.seed.value_or(42),
-                          .split = Split::train,
-                          .device = o.device};
-  DataLoaderOptions valid = train;
-  valid.bs = o.val_bs.value_or(o.bs);
-  valid.shuffle = valid.replacement = valid.drop_last = false;
-  valid.split = Split::valid;
-  return DataLoaders(loader_of(data, 0, data.split(), pipeline, train),
-                     loader_of(data, data.split(), data.size(), pipeline, valid), pipeline);
+  return detail::memory_loaders(ratings_of(data, 0, data.split()), ratings_of(data, data.split(), data.size()),
+                                data.shared_encoder(),
+                                {.bs = o.bs,
+                                 .val_bs = o.val_bs,
+                                 .shuffle = o.shuffle,
+                                 .replacement = o.replacement,
+                                 .seed = o.seed.value_or(42),
+                                 .device = o.device});
 }
 
 DataLoaders CollabDataLoaders::from_csv(const fs::path& csv, const Options& o) {

@@ -3,6 +3,7 @@
 #include <kindling/data/pairs.hpp>
 #include <kindling/tabular/data.hpp>
 
+#include "tabular/memory_loaders.hpp"
 #include "tabular/random_rows.hpp"
 #include "tabular/unique_cells.hpp"
 
@@ -73,22 +74,6 @@ TargetKind target_of(const Table& table, const TabularOptions& o) {
                 {{"targets", o.y_names.size()}}, "train a model for each column of classes");
   }
   return kind;
-}
-
-/// Classes of the target that training rows have.
-CategoryMap target_classes(const Table& table, const std::string& name, const torch::Tensor& train) {
-  const auto unique = detail::unique_cells(table, name);
-  std::vector<bool> seen(unique.cells.size());
-  const auto rows = unique.places.index_select(0, train);
-  const auto* place = rows.const_data_ptr<std::int32_t>();
-  for (std::int64_t i = 0; i < rows.numel(); ++i) {
-    if (place[i] >= 0) seen[static_cast<std::size_t>(place[i])] = true;
-  }
-  std::vector<TableCell> values;
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    if (seen[i]) values.push_back(unique.cells[i]);
-  }
-  return {unique.type, std::move(values), /*add_na=*/false};
 }
 
 Splits check_splits(Splits splits, std::int64_t n_rows) {
@@ -166,7 +151,8 @@ TabularData::TabularData(Table table, TabularOptions o) : encoder_(std::make_sha
   filled_ = frame.filled;
   unknown_ = frame.unknown;
   if (e.target_ == TargetKind::none) return;
-  if (e.target_ == TargetKind::category) e.y_classes_ = target_classes(*table_, e.y_names_.front(), train);
+  if (e.target_ == TargetKind::category)
+    e.y_classes_ = detail::classes_of_rows(detail::unique_cells(*table_, e.y_names_.front()), train, /*add_na=*/false);
   const auto targets = e.targets(*table_);
   members_.push_back(o.splits ? targets.index_select(0, rows_) : targets);
 }
@@ -185,19 +171,21 @@ std::shared_ptr<const Dataset> TabularData::dataset(const std::vector<std::int64
 }
 
 DataLoaders TabularData::dataloaders(const LoaderOptions& o) const {
-  return loaders_of(dataset(0, n_train_), dataset(n_train_, size()), o);
+  return detail::memory_loaders(dataset(0, n_train_), dataset(n_train_, size()), encoder_, o);
 }
 
 DataLoaders TabularData::dataloaders(const Splits& places, const LoaderOptions& o) const {
-  return loaders_of(dataset(places.train), dataset(places.valid), o);
+  return detail::memory_loaders(dataset(places.train), dataset(places.valid), encoder_, o);
 }
 
-DataLoaders TabularData::loaders_of(std::shared_ptr<const Dataset> train_rows, std::shared_ptr<const Dataset> valid_rows,
-                                    const LoaderOptions& o) const {
-  auto pipeline = std::make_shared<Pipeline>(Pipeline{.blocks = std::vector<Transforms>(members_.size()),
+DataLoaders detail::memory_loaders(std::shared_ptr<const Dataset> train_rows, std::shared_ptr<const Dataset> valid_rows,
+                                   std::shared_ptr<const TabularEncoder> encoder, const LoaderOptions& o) {
+  const TargetKind target = encoder->target();
+  const std::size_t members = target == TargetKind::none ? 2 : 3;
+  auto pipeline = std::make_shared<Pipeline>(Pipeline{.blocks = std::vector<Transforms>(members),
                                                       .n_inp = 2,
-                                                      .target = encoder_->target(),
-                                                      .encoder = encoder_});
+                                                      .target = target,
+                                                      .encoder = std::move(encoder)});
   DataLoaderOptions train{.bs = o.bs,
                           .shuffle = o.shuffle,
                           .replacement = o.replacement,

@@ -62,17 +62,7 @@ CategoryMap column_classes(const detail::UniqueCells& unique, const torch::Tenso
   const bool of_all_rows =
       unique.type == ColumnType::text || unique.type == ColumnType::date || unique.type == ColumnType::other;
   if (of_all_rows) return {unique.type, unique.cells, /*add_na=*/true};
-  std::vector<bool> seen(unique.cells.size());
-  const auto rows = unique.places.index_select(0, train);
-  const auto* place = rows.const_data_ptr<std::int32_t>();
-  for (std::int64_t i = 0; i < rows.numel(); ++i) {
-    if (place[i] >= 0) seen[static_cast<std::size_t>(place[i])] = true;
-  }
-  std::vector<TableCell> values;
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    if (seen[i]) values.push_back(unique.cells[i]);
-  }
-  return {unique.type, std::move(values), /*add_na=*/true};
+  return detail::classes_of_rows(unique, train, /*add_na=*/true);
 }
 
 torch::Tensor flag_codes(const CategoryMap& classes, const torch::Tensor& flags) {

@@ -106,6 +106,20 @@ UniqueCells unique_cells(const Table& table, const std::string& name) {
   return unique;
 }
 
+CategoryMap classes_of_rows(const UniqueCells& unique, const torch::Tensor& rows, bool add_na) {
+  std::vector<bool> seen(unique.cells.size());
+  const auto places = unique.places.index_select(0, rows);
+  const auto* place = places.const_data_ptr<std::int32_t>();
+  for (std::int64_t i = 0; i < places.numel(); ++i) {
+    if (place[i] >= 0) seen[static_cast<std::size_t>(place[i])] = true;
+  }
+  std::vector<TableCell> values;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i]) values.push_back(unique.cells[i]);
+  }
+  return {unique.type, std::move(values), add_na};
+}
+
 torch::Tensor number_column(const Table& table, const std::string& name) {
   const int column = table.column(name);
   const auto& cells = *table.data().table()->column(column);

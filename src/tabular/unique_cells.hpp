@@ -18,6 +18,8 @@ struct UniqueCells {
 };
 
 UniqueCells unique_cells(const Table& table, const std::string& column);
+/// A vocabulary of the cells that these rows have.
+CategoryMap classes_of_rows(const UniqueCells& unique, const torch::Tensor& rows, bool add_na);
 
 /// A column's numbers: float64 of whole numbers and truth, float32 of others where they fit; NaN where missing.
 torch::Tensor number_column(const Table& table, const std::string& column);

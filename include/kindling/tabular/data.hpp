@@ -117,8 +117,6 @@ class TabularData {
  private:
   std::shared_ptr<const Dataset> dataset(std::int64_t begin, std::int64_t end) const;
   std::shared_ptr<const Dataset> dataset(const std::vector<std::int64_t>& places) const;
-  DataLoaders loaders_of(std::shared_ptr<const Dataset> train, std::shared_ptr<const Dataset> valid,
-                         const LoaderOptions& options) const;
   std::shared_ptr<const Table> table_;
   std::shared_ptr<TabularEncoder> encoder_;
   torch::Tensor rows_;
