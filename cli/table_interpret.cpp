@@ -40,10 +40,12 @@ TableFlags flags_of(const Json& record) {
                    .cat = data.at("cat").get<std::vector<std::string>>(),
                    .cont = data.at("cont").get<std::vector<std::string>>(),
                    .task = data.at("target_kind") == "classes" ? "classification" : "regression",
-                   .time_column = settings.value("time", ""),
-                   .group_column = settings.value("group", ""),
-                   .encoding = settings.value("encoding", "utf-8")};
-  if (const Json part = settings.value("valid_pct", Json()); part.is_number()) flags.valid_pct = part.get<double>();
+                   // The first runs kept these three, and the part that validates, with the data.
+                   .time_column = settings.value("time", data.value("time_column", "")),
+                   .group_column = settings.value("group", data.value("group_column", "")),
+                   .encoding = settings.value("encoding", data.value("encoding", "utf-8"))};
+  const Json part = settings.value("valid_pct", data.value("valid_pct", Json()));
+  if (part.is_number()) flags.valid_pct = part.get<double>();
   return flags;
 }
 

@@ -114,9 +114,9 @@ Json data_json(const TableSet& set, const TrainTableOptions& o) {
           {"split", set.split_rule}};
 }
 
-void tell_data(const TableSet& set, const TrainTableOptions& o, Listener& listener) {
+void tell_data(const TableSet& set, const TrainTableOptions& o, const Json& data, Listener& listener) {
   Json event = {{"event", "data"}, {"task", "table"}};
-  event.update(data_json(set, o));
+  event.update(data);
   listener.event(event);
   listener.message(Level::info,
                    fmt::format("{}: {} rows, {} train, {} valid ({})\n{}", safe(o.data.data), set.table.n_rows(),
@@ -236,19 +236,22 @@ int train(TrainTableOptions& o, FlagSettings& flags) {
   if (beginning.ended) return 0;
   const auto listener = beginning.listener;
   const TableSet set = read_table_set(o.data, o.common, *listener);
-  if (beginning.folder) check_same_data(beginning.before, data_json(set, o), "rows");
+  const Json what = data_json(set, o);
+  if (beginning.folder) check_same_data(beginning.before, what, "rows");
   const TableSettings settings = settings_of(o, set);
-  tell_data(set, o, *listener);
+  tell_data(set, o, what, *listener);
   const TabularData data = make_data(set, o, settings, *listener);
   const DataLoaders dls = data.dataloaders(loader_options(o, settings));
-  Json record = run_record(settings_json(flags, settings), data_json(set, o));
+  Json record = run_record(settings_json(flags, settings), what);
   record["task"] = "table";
   record["baselines"] = tell_baselines(dls, *listener);
   Learner learn = make_learner(dls, o, settings, listener);
   Run run(o, o.data.data, std::move(record), std::move(beginning));
   const Run::Outcome outcome =
       o.folds ? run.work([&] { return train_in_folds(data, o, settings, run.folder(), listener); }, start)
-              : run.train(learn, [&] { fit(learn, settings, *listener); }, start, [&] { return final_metrics(learn); });
+              : run.train(learn, [&] { fit(learn, settings, *listener); }, start,
+                          // TabM ends with the weights of its best epoch; others with those of the table's last line.
+                          settings.tabm ? std::function<Json()>([&] { return final_metrics(learn); }) : nullptr);
   tell_result(outcome, run.folder(), *listener);
   return exit_code_of(outcome);
 }
