@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -21,6 +22,9 @@ namespace {
 
 /// Beyond it a ranking of all items for all users would keep a person waiting.
 constexpr double most_ranked = 5e8;
+/// Steps of so few ratings take as long on one thread as on two (an epoch of ml-latest-small 0.59 s and 0.65 s), and two wait
+/// for each other where another program wants a core.
+constexpr int small_batch = 512;
 
 struct TrainRatingsOptions : RunFlags {
   CommonOptions common;
@@ -129,11 +133,12 @@ Json tell_ranking(const Ranker& ranker, const InteractionSplit& parts, const std
 
 /// The model of ratings as a ranker of the interactions' users and items.
 Ranker ranker_of(const Recommender& model, const Interactions& train) {
+  std::unordered_map<std::string, std::int64_t> codes;
+  for (const std::string& item : model.items()) codes.emplace(item, static_cast<std::int64_t>(codes.size()));
   std::vector<std::int64_t> places;
   for (const std::string& item : train.items().items()) {
-    const auto& names = model.items();
-    const auto found = std::find(names.begin(), names.end(), item);
-    places.push_back(found == names.end() ? 0 : found - names.begin());
+    const auto found = codes.find(item);
+    places.push_back(found == codes.end() ? 0 : found->second);
   }
   const auto index = torch::tensor(places, torch::kInt64);
   return {"this model", [&model, train, index](const std::vector<std::int64_t>& users) {
@@ -206,6 +211,7 @@ int train(TrainRatingsOptions& o, FlagSettings& flags) {
   const InteractionSplit parts = Interactions::from_df(set.table, set.splits, interaction_columns(set, o));
   const int bs = batch_size(o, set);
   const auto range = range_of(o, set);
+  if (o.common.threads == 0 && !o.ranks() && bs <= small_batch) at::set_num_threads(1);
   Json settings = flags.to_json();
   settings["bs"] = bs;
   settings["y_range"] = {range.first, range.second};

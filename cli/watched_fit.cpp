@@ -6,7 +6,6 @@
 
 #include "cli/output.hpp"
 #include "core/seconds_since.hpp"
-#include "data/idle_threads.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -233,8 +232,6 @@ Beginning begin_run(const RunFlags& o, std::string& data, FlagSettings& settings
   if (const std::string& other = o.resume.empty() ? o.like : o.resume; !other.empty())
     run.before = take_from(other, settings, data);
   apply(common);
-  // Another program that wants a core would else wait for threads that only wait, and a training for that program.
-  detail::let_idle_compute_threads_sleep();
   run.listener = std::make_shared<EventLog>(make_listener(common));
   if (run.folder)
     run.ended = has_ended(*run.folder, *run.listener);
