@@ -28,6 +28,11 @@ std::string name_of_data(const fs::path& data) {
   std::error_code ignored;
   fs::path full = fs::weakly_canonical(data, ignored);
   if (!full.has_filename()) full = full.parent_path();
+  // Of a file the name alone: ratings.csv.gz makes runs/ratings-1.
+  if (fs::is_regular_file(full, ignored)) {
+    if (full.extension() == ".gz") full = full.stem();
+    full = full.stem();
+  }
   const std::string name = full.filename().string();
   return name.empty() || name == "." || name == "/" ? "data" : name;
 }

@@ -130,6 +130,11 @@ TEST_F(RatingTask, GoesOnAfterItWasStopped) {
   EXPECT_EQ(loss("run"), loss("short"));
 }
 
+TEST_F(RatingTask, TheRunIsNamedAfterTheFile) {
+  ASSERT_EQ(run({"train", "ratings.csv", "--arch", "ease"}).code, 0);
+  EXPECT_EQ(run({"recommend", "runs/ratings-1", "--user", "2"}).code, 0);
+}
+
 TEST_F(RatingTask, NamesWhatIsMissing) {
   write_file(in("log.csv"), "who,what,n\na,b,1\n");
   const Result r = run({"train", "log.csv", "--task", "ratings"});
