@@ -3,6 +3,7 @@
 //   kindling_bench loader DATA SIZE exact|reduced|cached   decode + Resize of every photo into batches of 32: images a second
 //   kindling_bench predict MODEL PHOTO                     one photo after another through a Predictor: seconds each
 //   kindling_bench loop                                    steps of a Learner beside a bare LibTorch loop on the same batches
+#include <kindling/nn.hpp>
 #include <kindling/serve.hpp>
 
 #include "measure.hpp"

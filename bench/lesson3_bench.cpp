@@ -3,6 +3,7 @@
 //   lesson3_bench simple MNIST_SAMPLE [EPOCHS]   simple_net, batch 256, from memory: epochs a second of a Learner,
 //                                                and of a bare LibTorch loop over slices of the tensors
 //   lesson3_bench resnet MNIST_SAMPLE            ResNet-18, fit_one_cycle(1, 0.1) on the files: seconds of the epoch
+#include <kindling/nn.hpp>
 #include <kindling/vision.hpp>
 
 #include "measure.hpp"

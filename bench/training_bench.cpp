@@ -4,6 +4,7 @@
 //                                on a model that computes next to nothing
 //   training_bench checkpoint    how long the training thread waits for a checkpoint of a ResNet-34 with Adam
 #include <kindling/core/listener.hpp>
+#include <kindling/nn.hpp>
 #include <kindling/train/checkpoint.hpp>
 #include <kindling/vision.hpp>
 

@@ -44,10 +44,9 @@ if(NOT TARGET kindling_openmp)
   endif()
 endif()
 
-# fmt comes header-only out of torch's own include folder, so that one version is in a program.
+# fmt's headers come out of torch's own include folder, so that one version is in a program; src/core/fmt.cpp holds its functions.
 if(NOT TARGET kindling_fmt)
   add_library(kindling_fmt INTERFACE)
-  target_compile_definitions(kindling_fmt INTERFACE FMT_HEADER_ONLY)
   target_include_directories(kindling_fmt SYSTEM INTERFACE $<BUILD_INTERFACE:${TORCH_INSTALL_PREFIX}/include>)
 endif()
 

@@ -14,6 +14,7 @@
 // is the book's, too). Those that hang on the order of random numbers: the linear models end at 0.968 and 0.979 (the
 // book's near 0.97 and 0.98), the small net at 0.982 (0.982), the ResNet-18 after one epoch between 0.99 and 0.998
 // (0.997). Everything but the ResNet takes 10 seconds on 2 cores, the ResNet a minute or two.
+#include <kindling/nn.hpp>
 #include <kindling/vision.hpp>
 
 #include <cstdio>

@@ -2,6 +2,7 @@
 //
 //   own_kind FOLDER     writes curves/, curves.png and curves.safetensors there, and ends with "1.txt is
 //   rising"
+#include <kindling/nn.hpp>
 #include <kindling/train.hpp>
 
 #include <cmath>

@@ -2,9 +2,10 @@
 
 #include <kindling/core/error.hpp>
 
+#include "nn/parallel_for.hpp"
+
 #include <cmath>
 
-#include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
 namespace kindling::detail {
@@ -49,7 +50,7 @@ class DotBias : public torch::autograd::Function<DotBias> {
     const Rows rows = rows_of(codes, user_factors, item_factors);
     const auto *ub = user_bias.const_data_ptr<float>(), *ib = item_bias.const_data_ptr<float>();
     float* out = y.data_ptr<float>();
-    at::parallel_for(0, n, grain_rows, [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_for(0, n, grain_rows, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const float *u = rows.user(i), *v = rows.item(i);
         float dot = 0;

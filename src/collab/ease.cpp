@@ -1,11 +1,11 @@
 #include <kindling/core/error.hpp>
 
 #include "collab/top_n_model.hpp"
+#include "nn/parallel_for.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/cholesky_inverse.h>
 #include <ATen/ops/linalg_cholesky.h>
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ namespace {
 torch::Tensor product(const CompressedRows& x, const CompressedRows& y) {
   auto out = torch::zeros({x.n_rows(), y.n_columns}, torch::kFloat64);
   auto* sums = out.data_ptr<double>();
-  at::parallel_for(0, x.n_rows(), 8, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, x.n_rows(), 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       double* sum = sums + r * y.n_columns;
       const auto columns = x.columns(r);
@@ -40,7 +40,7 @@ torch::Tensor product(const CompressedRows& x, const torch::Tensor& dense) {
   auto out = torch::zeros({x.n_rows(), width});
   auto* sums = out.data_ptr<float>();
   const auto* factors = dense.const_data_ptr<float>();
-  at::parallel_for(0, x.n_rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, x.n_rows(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const auto columns = x.columns(r);
       const auto values = x.row(r);
@@ -57,7 +57,7 @@ torch::Tensor product(const torch::Tensor& dense, const CompressedRows& y) {
   auto out = torch::zeros({dense.size(0), y.n_columns});
   auto* sums = out.data_ptr<float>();
   const auto* factors = dense.const_data_ptr<float>();
-  at::parallel_for(0, dense.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, dense.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       for (std::int64_t k = 0; k < y.n_rows(); ++k) {
         const float factor = factors[r * y.n_rows() + k];
@@ -82,7 +82,7 @@ torch::Tensor inverse(torch::Tensor gram, double l2) {
 torch::Tensor left_by_users(const CompressedRows& by_item, const torch::Tensor& k) {
   auto out = torch::empty({by_item.n_rows()}, torch::kFloat64);
   const auto* kernel = k.const_data_ptr<double>();
-  at::parallel_for(0, by_item.n_rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, by_item.n_rows(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t item = begin; item < end; ++item) {
       const auto users = by_item.columns(item);
       const auto values = by_item.row(item);

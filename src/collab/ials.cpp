@@ -3,6 +3,7 @@
 #include <kindling/core/random.hpp>
 
 #include "collab/top_n_model.hpp"
+#include "nn/parallel_for.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -74,7 +75,7 @@ torch::Tensor solve(const CompressedRows& x, const torch::Tensor& factors, const
   auto out = torch::zeros({x.n_rows(), d});
   // Dealt out in turn, since the last lots are the longest.
   const std::int64_t threads = at::get_num_threads(), n_lots = static_cast<std::int64_t>(lots.size());
-  at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       for (std::int64_t lot = t; lot < n_lots; lot += threads) {
         CompressedRows rows = x.take(lots[lot]);

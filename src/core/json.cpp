@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace kindling {
 
 namespace {

@@ -3,12 +3,12 @@
 #include <kindling/core/error.hpp>
 
 #include "nn/channel_kernels.hpp"
+#include "nn/parallel_for.hpp"
 
 #include <cmath>
 #include <limits>
 #include <mutex>
 
-#include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
 namespace kindling::detail {
@@ -41,7 +41,7 @@ std::int64_t row_count(const Tensor& x) {
 
 template <class Body>
 void over_rows(const Tensor& x, const Body& body) {
-  at::parallel_for(0, row_count(x), std::max<std::int64_t>(1, grain_elements / x.size(1)), body);
+  detail::parallel_for(0, row_count(x), std::max<std::int64_t>(1, grain_elements / x.size(1)), body);
 }
 
 // Two sums a channel over all rows: `body(begin, end, first, second)` adds its rows'. Partial sums are per
@@ -52,7 +52,7 @@ std::pair<std::vector<double>, std::vector<double>> channel_sums(const Tensor& x
   const std::int64_t chunks = std::clamp<std::int64_t>(rows * channels / grain_elements, 1, 64);
   const std::int64_t per_chunk = (rows + chunks - 1) / chunks;
   std::vector<double> partial(static_cast<std::size_t>(2 * chunks * channels), 0.0);
-  at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t chunk = begin; chunk < end; ++chunk) {
       double* sums = partial.data() + 2 * chunk * channels;
       body(chunk * per_chunk, std::min(rows, (chunk + 1) * per_chunk), sums, sums + channels);

@@ -1,3 +1,4 @@
+#include "nn/parallel_for.hpp"
 #include "vision/augment_kernels.hpp"
 #include "vision/lighting_kernels.hpp"
 
@@ -5,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 
-#include <ATen/Parallel.h>
 
 namespace kindling::detail {
 
@@ -34,7 +34,7 @@ torch::Tensor over_chunks(const torch::Tensor& images, const Chunk& chunk) {
   const auto chunks = (pixels + chunk_pixels - 1) / chunk_pixels;
   const auto* from = x.const_data_ptr<float>();
   auto* to = out.data_ptr<float>();
-  at::parallel_for(0, x.size(0) * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, x.size(0) * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto first = i % chunks * chunk_pixels;
       const auto at = (i / chunks * pixels + first) * channels;

@@ -1,12 +1,12 @@
 #include "vision/sampling.hpp"
 
+#include "nn/parallel_for.hpp"
 #include "vision/augment_kernels.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include <ATen/Parallel.h>
 #include <torch/types.h>
 
 namespace kindling::detail {
@@ -65,7 +65,7 @@ void over_rows(const std::vector<Matrix3>& maps, Size from, const Sampling& samp
     for (double& value : in_pixels.back()) value /= map[8];
   }
   const auto rows = static_cast<std::int64_t>(maps.size()) * height;
-  at::parallel_for(0, rows, std::max<std::int64_t>(1, grain_pixels / width), [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, rows, std::max<std::int64_t>(1, grain_pixels / width), [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> xs(width + places_slack), ys(width + places_slack);
     for (std::int64_t r = begin; r < end; ++r) {
       const auto image = r / height;

@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const fs::path golden = fs::path(KINDLING_SOURCE_DIR) / "tests/golden/vision/images";
+const fs::path golden_images = fs::path(KINDLING_SOURCE_DIR) / "tests/golden/vision/images";
 
 void put(const fs::path& path, std::span<const std::uint8_t> bytes) {
   fs::create_directories(path.parent_path());
@@ -117,8 +117,8 @@ TEST_F(Doctor, CutDamagedAndForeignFilesAreTold) {
   const Bytes jpeg = encode_jpeg(scene(1));
   put(folder_ / "train/cat/cut.jpg", std::span(jpeg).first(jpeg.size() / 2));
   put(folder_ / "train/cat/no_end.jpg", std::span(jpeg).first(jpeg.size() - 2));
-  fs::copy_file(golden / "truncated.png", folder_ / "train/cat/cut.png");
-  fs::copy_file(golden / "damaged_checksum.png", folder_ / "train/cat/flipped.png");
+  fs::copy_file(golden_images / "truncated.png", folder_ / "train/cat/cut.png");
+  fs::copy_file(golden_images / "damaged_checksum.png", folder_ / "train/cat/flipped.png");
   put_text(folder_ / "train/dog/phone.jpg", std::string_view("\0\0\0\x18"
                                                              "ftypheic\0\0\0\0",
                                                              16));
@@ -152,11 +152,11 @@ TEST_F(Doctor, ExceptionsAmongTheOthersAreNoted) {
   put(folder_ / "train/cat/grey.jpg", encode_jpeg(to_grey(scene(1))));
   put(folder_ / "train/cat/lying.jpg", with_orientation(encode_jpeg(scene(2)), 6));
   put(folder_ / "train/cat/named.jpg", encode_png(scene(3)));
-  fs::copy_file(golden / "png_rgba.png", folder_ / "train/dog/alpha.png");
-  fs::copy_file(golden / "jpeg_cmyk.jpg", folder_ / "train/dog/inks.jpg");
-  fs::copy_file(golden / "tiff_cmyk.tif", folder_ / "train/dog/inks.tif");
-  fs::copy_file(golden / "png_rgb_16.png", folder_ / "train/dog/deep.png");
-  fs::copy_file(golden / "png_grey_16.png", folder_ / "train/dog/deep_grey.png");
+  fs::copy_file(golden_images / "png_rgba.png", folder_ / "train/dog/alpha.png");
+  fs::copy_file(golden_images / "jpeg_cmyk.jpg", folder_ / "train/dog/inks.jpg");
+  fs::copy_file(golden_images / "tiff_cmyk.tif", folder_ / "train/dog/inks.tif");
+  fs::copy_file(golden_images / "png_rgb_16.png", folder_ / "train/dog/deep.png");
+  fs::copy_file(golden_images / "png_grey_16.png", folder_ / "train/dog/deep_grey.png");
   save_scene("train/dog/strip.jpg", {600, 90});
   const HealthReport report = check({.large_pixels = 600 * 90});
   EXPECT_EQ(cases(report, HealthKind::greyscale),

@@ -6,6 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+// Compiled once, in the core layer: each unit that prints or reads JSON would else make the whole type again.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace kindling {
 
 using Json = nlohmann::ordered_json;
