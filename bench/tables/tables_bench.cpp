@@ -22,10 +22,6 @@ using namespace bench;
 
 namespace {
 
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 TabularDataLoadersOptions course_options(std::uint64_t seed = 42) {
   return {.procs = {Categorify(), FillMissing(), Normalize()},
           .cat_names = {"workclass", "education", "marital-status", "occupation", "relationship", "race"},
@@ -53,7 +49,7 @@ void epoch(const fs::path& csv, int runs) {
   for (int r = 0; r < runs; ++r) {
     const auto start = Clock::now();
     learn.fit(1);
-    seconds.push_back(since(start));
+    seconds.push_back(seconds_since(start));
   }
   std::cout << Json{{"epoch_seconds", median(seconds)}, {"all", seconds}} << "\n";
 }
@@ -61,7 +57,7 @@ void epoch(const fs::path& csv, int runs) {
 void read(const fs::path& csv) {
   const auto start = Clock::now();
   const auto dls = TabularDataLoaders::from_csv(csv, course_options());
-  std::cout << Json{{"seconds", since(start)}, {"rows", dls.train().n() + dls.valid().n()}, {"peak_mb", peak_mb()}} << "\n";
+  std::cout << Json{{"seconds", seconds_since(start)}, {"rows", dls.train().n() + dls.valid().n()}, {"peak_mb", peak_mb()}} << "\n";
 }
 
 void predict(const fs::path& adult, const fs::path& csv) {
@@ -73,13 +69,13 @@ void predict(const fs::path& adult, const fs::path& csv) {
   for (int r = 0; r < 6; ++r) {
     const auto start = Clock::now();
     predictor.outputs(rows_of(read_tabular(csv)));
-    if (r > 0) seconds.push_back(since(start));
+    if (r > 0) seconds.push_back(seconds_since(start));
   }
   const auto table = std::make_shared<const Table>(read_tabular(adult));
   for (int i = 0; i < 220; ++i) {
     const auto start = Clock::now();
     predictor.predict(Row{table, i});
-    if (i >= 20) row_seconds.push_back(since(start));
+    if (i >= 20) row_seconds.push_back(seconds_since(start));
   }
   std::cout << Json{{"predict_seconds", median(seconds)}, {"row_seconds", median(row_seconds)}} << "\n";
   fs::remove(file);
@@ -93,12 +89,12 @@ void accuracies(const fs::path& csv, int seeds, bool tabm) {
     if (tabm) {
       auto learn = tabm_learner(TabularDataLoaders::from_csv(csv, all_options(seed)), {.metrics = {accuracy}, .listener = silent_listener()});
       fit_tabm(learn, 8);
-      seconds.push_back(since(start));
+      seconds.push_back(seconds_since(start));
       figures.push_back(learn.validate());
     } else {
       auto learn = tabular_learner(TabularDataLoaders::from_csv(csv, course_options(seed)), {.metrics = {accuracy}, .listener = silent_listener()});
       learn.fit_one_cycle(2);
-      seconds.push_back(since(start));
+      seconds.push_back(seconds_since(start));
       figures.push_back(learn.validate());
     }
   }

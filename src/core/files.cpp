@@ -84,6 +84,14 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
   bytes_ = {static_cast<const std::uint8_t*>(start), length};
 }
 
+void MappedFile::release(std::string_view part) const {
+  // Whole pages of it alone: others belong to its neighbours too.
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto start = reinterpret_cast<std::uintptr_t>(part.data());
+  const std::uintptr_t first = (start + page - 1) / page * page, last = (start + part.size()) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   std::error_code ignored;
   if (fs::is_symlink(path_, ignored)) path_ = fs::weakly_canonical(path_);

@@ -13,8 +13,8 @@
 
 namespace kindling::detail {
 
-/// Columns of int64, double, bool, utf8, dates and times, or types that are only shown. Each column is one chunk where it is
-/// not larger than Arrow's limit for one (2 GB of text).
+/// Columns of int64, double, bool, text (utf8, or places in a dictionary of it where cells repeat), dates and times, or types that are only
+/// shown. Each column is one chunk where it is not larger than Arrow's limit for one (2 GB of text).
 class TableData {
  public:
   /// Brings every column to one of these types. `rows_are_lines`: row i stands on line `first_line` + i.

@@ -2,6 +2,7 @@
 #include <kindling/data/table.hpp>
 
 #include "data/arrow_table.hpp"
+#include "data/text_column.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -40,6 +41,7 @@ std::shared_ptr<arrow::DataType> plain_type(const std::shared_ptr<arrow::DataTyp
     case arrow::Type::STRING_VIEW:
       return arrow::utf8();
     case arrow::Type::DICTIONARY:
+      if (detail::is_text(*type)) return type;
       return plain_type(static_cast<const arrow::DictionaryType&>(*type).value_type());
     default:
       return type;
@@ -55,6 +57,7 @@ ColumnType column_type(const arrow::DataType& type) {
     case arrow::Type::BOOL:
       return ColumnType::boolean;
     case arrow::Type::STRING:
+    case arrow::Type::DICTIONARY:
       return ColumnType::text;
     case arrow::Type::DATE32:
     case arrow::Type::DATE64:
@@ -69,7 +72,13 @@ ColumnType column_type(const arrow::DataType& type) {
 
 std::shared_ptr<arrow::ChunkedArray> plain_column(const std::shared_ptr<arrow::ChunkedArray>& column,
                                                   const fs::path& source) {
-  const auto type = plain_type(column->type());
+  auto type = plain_type(column->type());
+  // Missing cells are told by their places: a dictionary does not hold one.
+  const bool holds_missing = std::any_of(column->chunks().begin(), column->chunks().end(), [](const auto& chunk) {
+    return chunk->type_id() == arrow::Type::DICTIONARY &&
+           static_cast<const arrow::DictionaryArray&>(*chunk).dictionary()->null_count() > 0;
+  });
+  if (holds_missing) type = plain_type(static_cast<const arrow::DictionaryType&>(*column->type()).value_type());
   if (type->Equals(*column->type())) return column;
   return detail::value_of(arrow::compute::Cast(arrow::Datum(column), type), source).chunked_array();
 }
@@ -148,7 +157,8 @@ std::string cell_text(const arrow::Array& array, std::int64_t at) {
     case arrow::Type::BOOL:
       return static_cast<const arrow::BooleanArray&>(array).Value(at) ? "True" : "False";
     case arrow::Type::STRING:
-      return static_cast<const arrow::StringArray&>(array).GetString(at);
+    case arrow::Type::DICTIONARY:
+      return std::string(detail::text_at(array, at));
     default: {
       auto scalar = array.GetScalar(at);
       return scalar.ok() ? (*scalar)->ToString() : "";
@@ -188,7 +198,8 @@ std::optional<double> cell_number(const arrow::Array& array, std::int64_t at) {
     case arrow::Type::BOOL:
       return static_cast<const arrow::BooleanArray&>(array).Value(at) ? 1 : 0;
     case arrow::Type::STRING:
-      return parse_number(static_cast<const arrow::StringArray&>(array).GetView(at));
+    case arrow::Type::DICTIONARY:
+      return parse_number(detail::text_at(array, at));
     default:
       throw Error(ErrorCode::usage, "a column of this type has no numbers", {{"type", array.type()->ToString()}},
                   "read it as text");

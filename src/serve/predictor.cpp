@@ -2,6 +2,8 @@
 #include <kindling/serve/predictor.hpp>
 #include <kindling/vision/learner.hpp>
 
+#include "nn/parallel_for.hpp"
+
 #include <c10/core/InferenceMode.h>
 #include <torch/types.h>
 
@@ -16,8 +18,9 @@ namespace {
 
 /// Batches of this many items at most, whatever the caller gives: the bound on memory.
 constexpr std::size_t max_batch = 32;
-/// Of items that are encoded together, which are small.
-constexpr std::size_t max_rows = 4096;
+/// Of rows, which are encoded together, and whose batches stay in the cache.
+constexpr std::size_t max_rows = 1 << 17;
+constexpr std::int64_t row_batch = 1024;
 
 Values members_of(const Pipeline& pipeline, const Items& items) {
   if (pipeline.encoder) return pipeline.encoder->encode(items, /*with_targets=*/false);
@@ -55,6 +58,21 @@ std::vector<Prediction> Predictor::predict_batch(const Items& items) const {
   return predictions;
 }
 
+/// The model's answers to a lot, in batches: several of them side by side where there are several.
+std::vector<torch::Tensor> Predictor::forward(const std::vector<torch::Tensor>& x) const {
+  const std::int64_t n = x.front().size(0);
+  std::vector<torch::Tensor> outputs(static_cast<std::size_t>((n + row_batch - 1) / row_batch));
+  detail::parallel_for(0, static_cast<std::int64_t>(outputs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    c10::InferenceMode inference;
+    for (std::int64_t b = begin; b < end; ++b) {
+      Model::Inputs some;
+      for (const auto& member : x) some.push_back(member.slice(0, b * row_batch, std::min(n, (b + 1) * row_batch)));
+      outputs[static_cast<std::size_t>(b)] = state_->exported.loss_func.activation(state_->forward(some));
+    }
+  });
+  return outputs;
+}
+
 torch::Tensor Predictor::outputs(const Items& items) const {
   c10::InferenceMode inference;
   const ExportedModel& m = state_->exported;
@@ -64,7 +82,7 @@ torch::Tensor Predictor::outputs(const Items& items) const {
     const auto end = std::min(items.size(), begin + most);
     const Items lot(items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end));
     const Values batch = m.pipeline.encode_batch(members_of(m.pipeline, lot), {.split = Split::valid}, torch::kCPU);
-    outputs.push_back(m.loss_func.activation(state_->forward(to_batch(batch, m.pipeline.n_inp).x)));
+    for (auto& output : forward(to_batch(batch, m.pipeline.n_inp).x)) outputs.push_back(std::move(output));
   }
   if (outputs.empty()) throw Error(ErrorCode::usage, "there are no items to predict");
   return torch::cat(outputs);

@@ -3,6 +3,7 @@
 #include <kindling/data/pairs.hpp>
 #include <kindling/tabular/data.hpp>
 
+#include "core/free_memory.hpp"
 #include "tabular/memory_loaders.hpp"
 #include "tabular/random_rows.hpp"
 #include "tabular/unique_cells.hpp"
@@ -24,13 +25,19 @@ class TabularDataset final : public BatchDataset {
   TabularDataset(std::shared_ptr<const Table> table, torch::Tensor rows, std::vector<torch::Tensor> members)
       : table_(std::move(table)), rows_(rows.contiguous()), members_(std::move(members)) {}
   std::int64_t size() const override { return rows_.size(0); }
-  Values raw(std::int64_t index) const override { return members_.raw(index); }
+  Values raw(std::int64_t index) const override { return widened(members_.raw(index)); }
   Value item(std::int64_t index) const override {
     return Row{table_, rows_.const_data_ptr<std::int64_t>()[index]};
   }
-  Values batch(std::span<const std::int64_t> items) const override { return members_.batch(items); }
+  Values batch(std::span<const std::int64_t> items) const override { return widened(members_.batch(items)); }
 
  private:
+  /// Codes as embeddings take them.
+  static Values widened(Values members) {
+    members.front() = tensor_of(members.front()).to(torch::kInt64);
+    return members;
+  }
+
   std::shared_ptr<const Table> table_;
   torch::Tensor rows_;
   TensorDataset members_;
@@ -110,6 +117,12 @@ std::vector<std::string> remaining(const Table& table, const TabularDataLoadersO
   return names;
 }
 
+/// The same rows as they stand in the table, where none comes twice: gathering them is quicker.
+torch::Tensor in_table_order(const torch::Tensor& rows, std::int64_t n_rows) {
+  const auto ordered = torch::zeros(n_rows, torch::kBool).index_fill_(0, rows, true).nonzero().flatten();
+  return ordered.size(0) == rows.size(0) ? ordered : rows;
+}
+
 }  // namespace
 
 Splits detail::split_rows(std::int64_t n, double valid_pct, std::optional<std::uint64_t> seed) {
@@ -131,25 +144,28 @@ TabularData::TabularData(Table table, TabularOptions o) : encoder_(std::make_sha
   rows_ = train;
   if (o.splits) {
     const Splits splits = check_splits(*std::move(o.splits), table_->n_rows());
-    train = to_tensor(splits.train);
-    rows_ = torch::cat({train, to_tensor(splits.valid)});
+    rows_ = torch::cat({to_tensor(splits.train), to_tensor(splits.valid)});
+    train = rows_.slice(0, 0, static_cast<std::int64_t>(splits.train.size()));
   }
   n_train_ = train.size(0);
   if (n_train_ == 0) throw Error(ErrorCode::bad_data, "the table has no rows", {{"path", table_->source()}});
   TabularFrame frame(*table_, e.table_cats_, e.cont_names_);
-  frame.prefetch();
   e.procs_ = std::move(o.procs);
   std::stable_sort(e.procs_.begin(), e.procs_.end(),
                    [](const TabularProc& a, const TabularProc& b) { return a.order() < b.order(); });
   // Each step learns from what the ones before it made.
+  const torch::Tensor learning = in_table_order(train, table_->n_rows());
   for (TabularProc& p : e.procs_) {
-    p = p.with_setup(frame, train);
+    p = p.with_setup(frame, learning);
     p.encodes(frame);
+    detail::return_free_memory();
   }
   e.cat_names_ = frame.cat_names;
   for (const Value& member : e.assemble(frame, o.splits ? rows_ : torch::Tensor())) members_.push_back(tensor_of(member));
   filled_ = frame.filled;
   unknown_ = frame.unknown;
+  frame = {};
+  detail::return_free_memory();
   if (e.target_ == TargetKind::none) return;
   if (e.target_ == TargetKind::category)
     e.y_classes_ = detail::classes_of_rows(detail::unique_cells(*table_, e.y_names_.front()), train, /*add_na=*/false);
@@ -223,8 +239,21 @@ DataLoaders TabularDataLoaders::from_df(const Table& table, const Options& o) {
                            .device = o.device});
 }
 
+Table read_tabular(const fs::path& path, const TableOptions& options, bool skipinitialspace) {
+  TableOptions o = options;
+  o.skipinitialspace = skipinitialspace;
+  return read_table(path, o);
+}
+
 DataLoaders TabularDataLoaders::from_csv(const fs::path& csv, const Options& o) {
-  return from_df(read_tabular(csv, o.csv, o.skipinitialspace), o);
+  TableOptions reading = o.csv;
+  // Columns that nothing asks for are not kept. A splitter may ask for any.
+  if (o.cont_names && !o.splitter && reading.columns.empty()) {
+    std::set<std::string> names;
+    for (const auto* some : {&o.cat_names, &*o.cont_names, &o.y_names}) names.insert(some->begin(), some->end());
+    reading.columns.assign(names.begin(), names.end());
+  }
+  return from_df(read_tabular(csv, reading, o.skipinitialspace), o);
 }
 
 DataLoader test_dl(const DataLoaders& dls, const Table& table, bool with_targets) {

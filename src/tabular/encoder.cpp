@@ -109,7 +109,9 @@ const CategoryMap& TabularEncoder::classes(const std::string& column) const {
 Values TabularEncoder::assemble(TabularFrame& frame, const torch::Tensor& rows) const {
   const std::int64_t n = rows.defined() ? rows.size(0) : frame.n_rows;
   const auto chosen = [&](const torch::Tensor& column) { return rows.defined() ? column.index_select(0, rows) : column; };
-  auto cats = torch::empty({n, static_cast<std::int64_t>(cat_names_.size())}, torch::kInt64);
+  auto type = torch::kUInt8;
+  for (const auto& [name, codes] : frame.codes) type = torch::promote_types(type, codes.scalar_type());
+  auto cats = torch::empty({n, static_cast<std::int64_t>(cat_names_.size())}, type);
   for (std::size_t c = 0; c < cat_names_.size(); ++c) {
     const auto codes = frame.codes.find(cat_names_[c]);
     if (codes == frame.codes.end()) {
@@ -117,12 +119,14 @@ Values TabularEncoder::assemble(TabularFrame& frame, const torch::Tensor& rows) 
                   "put Categorify() into procs");
     }
     cats.select(1, static_cast<std::int64_t>(c)).copy_(chosen(codes->second));
+    frame.codes.erase(codes);
   }
   auto conts = torch::empty({n, static_cast<std::int64_t>(cont_names_.size())});
   for (std::size_t c = 0; c < cont_names_.size(); ++c) {
     const auto& column = frame.cont(cont_names_[c]);
     if (torch::isnan(column).any().item<bool>()) fail_missing_number(frame, cont_names_[c], column);
     conts.select(1, static_cast<std::int64_t>(c)).copy_(chosen(column));
+    frame.conts.erase(cont_names_[c]);
   }
   return {cats, conts};
 }
@@ -174,9 +178,9 @@ torch::Tensor TabularEncoder::targets(const Table& table) const {
 Values TabularEncoder::encode(const Table& table, bool with_targets) const {
   TabularFrame frame(table, table_cats_, cont_names_);
   for (const std::string& name : input_names()) table.column(name);
-  frame.prefetch();
   for (const TabularProc& p : procs_) p.encodes(frame);
   Values members = assemble(frame, {});
+  members.front() = tensor_of(members.front()).to(torch::kInt64);
   if (with_targets && target_ != TargetKind::none) members.emplace_back(targets(table));
   return members;
 }

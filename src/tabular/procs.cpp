@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 
+#include <ATen/Dispatch.h>
 #include <torch/types.h>
 
 namespace kindling {
@@ -29,7 +31,8 @@ void register_builtin() {
 /// Values of the training rows that are there, float64, in memory of their own.
 torch::Tensor present(const torch::Tensor& column, const torch::Tensor& train) {
   const auto values = column.index_select(0, train);
-  return values.masked_select(torch::isnan(values).logical_not()).to(torch::kFloat64);
+  const auto missing = torch::isnan(values);
+  return (missing.any().item<bool>() ? values.masked_select(missing.logical_not()) : values).to(torch::kFloat64);
 }
 
 /// Puts `numbers` in another order: sorting all of them would take longer than everything else.
@@ -51,6 +54,18 @@ torch::Tensor filled(const torch::Tensor& column, const torch::Tensor& missing, 
   return column.masked_fill(missing, value);
 }
 
+/// In one pass: a column of float64 more would be what a long table's processing takes most memory for.
+torch::Tensor normalized(const torch::Tensor& column, double mean, double std) {
+  const auto values = column.contiguous();
+  auto out = torch::empty_like(values, torch::kFloat32);
+  AT_DISPATCH_FLOATING_TYPES(values.scalar_type(), "normalized", [&] {
+    const auto* x = values.const_data_ptr<scalar_t>();
+    auto* y = out.data_ptr<float>();
+    for (std::int64_t i = 0; i < values.numel(); ++i) y[i] = static_cast<float>((static_cast<double>(x[i]) - mean) / std);
+  });
+  return out;
+}
+
 CategoryMap flag_classes(const torch::Tensor& train_flags) {
   std::vector<TableCell> values;
   if (!train_flags.all().item<bool>()) values.emplace_back(false);
@@ -66,23 +81,30 @@ CategoryMap column_classes(const detail::UniqueCells& unique, const torch::Tenso
 }
 
 torch::Tensor flag_codes(const CategoryMap& classes, const torch::Tensor& flags) {
-  const auto no = static_cast<std::int32_t>(classes.code(false)), yes = static_cast<std::int32_t>(classes.code(true));
-  return torch::full_like(flags, no, torch::kInt32).masked_fill_(flags, yes);
+  return torch::full_like(flags, classes.code(false), torch::kUInt8).masked_fill_(flags, classes.code(true));
 }
 
-/// Codes of a column, and how many of them are 0.
-std::pair<torch::Tensor, std::int64_t> column_codes(const CategoryMap& classes, const detail::UniqueCells& unique) {
-  std::vector<std::int32_t> code_of;
-  for (const TableCell& cell : unique.cells) code_of.push_back(static_cast<std::int32_t>(classes.code(cell)));
-  auto codes = torch::empty_like(unique.places);
-  const auto* place = unique.places.const_data_ptr<std::int32_t>();
-  auto* out = codes.data_ptr<std::int32_t>();
+template <class Code>
+std::pair<torch::Tensor, std::int64_t> codes_as(const std::vector<std::int64_t>& code_of, const torch::Tensor& places) {
+  const std::vector<Code> small(code_of.begin(), code_of.end());
+  auto codes = torch::empty_like(places, torch::CppTypeToScalarType<Code>::value);
+  const auto* place = places.const_data_ptr<std::int32_t>();
+  auto* out = codes.template data_ptr<Code>();
   std::int64_t unknown = 0;
   for (std::int64_t i = 0; i < codes.numel(); ++i) {
-    out[i] = place[i] < 0 ? 0 : code_of[static_cast<std::size_t>(place[i])];
+    out[i] = place[i] < 0 ? Code{0} : small[static_cast<std::size_t>(place[i])];
     unknown += out[i] == 0;
   }
   return {codes, unknown};
+}
+
+/// Codes of a column in the smallest type that holds them, and how many of them are 0.
+std::pair<torch::Tensor, std::int64_t> column_codes(const CategoryMap& classes, const detail::UniqueCells& unique) {
+  std::vector<std::int64_t> code_of;
+  for (const TableCell& cell : unique.cells) code_of.push_back(classes.code(cell));
+  if (classes.size() <= std::numeric_limits<std::uint8_t>::max()) return codes_as<std::uint8_t>(code_of, unique.places);
+  if (classes.size() <= std::numeric_limits<std::int16_t>::max()) return codes_as<std::int16_t>(code_of, unique.places);
+  return codes_as<std::int32_t>(code_of, unique.places);
 }
 
 constexpr std::pair<FillStrategy, const char*> strategy_names[] = {
@@ -129,6 +151,7 @@ void Categorify::encodes(TabularFrame& frame) const {
     }
     auto [codes, unknown] = column_codes(classes, frame.unique(name));
     frame.codes[name] = std::move(codes);
+    frame.forget(name);
     if (unknown > 0) frame.unknown[name] = unknown;
   }
 }
@@ -260,7 +283,7 @@ void NormalizeConts::setup(TabularFrame& frame, const torch::Tensor& train) {
   for (const std::string& name : frame.cont_names) {
     const auto values = present(frame.cont(name), train);
     const double mean = values.numel() > 0 ? values.mean().item<double>() : 0;
-    const double variance = values.numel() > 0 ? (values - mean).square_().mean().item<double>() : 1;
+    const double variance = values.numel() > 0 ? values.sub_(mean).square_().mean().item<double>() : 1;
     means_[name] = mean;
     stds_[name] = std::sqrt(variance) + 1e-7;
   }
@@ -268,9 +291,7 @@ void NormalizeConts::setup(TabularFrame& frame, const torch::Tensor& train) {
 
 void NormalizeConts::encodes(TabularFrame& frame) const {
   for (const std::string& name : frame.cont_names) {
-    const auto& column = frame.cont(name);
-    frame.conts[name] =
-        column.to(torch::kFloat64).sub(means_.at(name)).div_(stds_.at(name)).to(torch::kFloat32);
+    frame.conts[name] = normalized(frame.cont(name), means_.at(name), stds_.at(name));
   }
 }
 

@@ -27,6 +27,24 @@ torch::Tensor linear_bias(std::int64_t in, c10::IntArrayRef shape) {
   return torch::empty(shape).uniform_(-bound, bound);
 }
 
+/// `n` of the sorted values, as evenly spread as they come.
+torch::Tensor spread(const torch::Tensor& sorted, std::int64_t n) {
+  const double last = static_cast<double>(sorted.numel() - 1);
+  const auto places = torch::arange(n, torch::kFloat64).div_(static_cast<double>(std::max<std::int64_t>(n - 1, 1))).mul_(last).round_();
+  return sorted.index_select(0, places.to(torch::kInt64));
+}
+
+/// Ends of at most `bins` pieces, ascending: quantiles; where one value is so frequent that several of them coincide, the rest
+/// are spread over the other values, which would else share a few pieces (most capital gains are 0).
+torch::Tensor piece_edges(const torch::Tensor& values, std::int64_t bins) {
+  const auto sorted = std::get<0>(values.sort());
+  const auto edges = std::get<0>(torch::unique_consecutive(spread(sorted, bins + 1)));
+  const auto distinct = std::get<0>(torch::unique_consecutive(sorted));
+  const auto others = distinct.masked_select(torch::isin(distinct, edges).logical_not());
+  const std::int64_t n = std::min(others.numel(), bins + 1 - edges.numel());
+  return n > 0 ? std::get<0>(torch::cat({edges, spread(others, n)}).sort()) : edges;
+}
+
 }  // namespace
 
 Json to_json(const TabMConfig& c) {
@@ -94,9 +112,7 @@ TabM::TabM(std::vector<std::int64_t> cards, int n_cont, int out_sz, bool classes
 void TabM::set_edges(const torch::Tensor& x_cont) {
   torch::NoGradGuard no_grad;
   for (std::int64_t f = 0; f < n_cont_; ++f) {
-    const auto sorted = std::get<0>(x_cont.select(1, f).to(torch::kFloat32).sort());
-    const auto places = (torch::arange(config_.bins + 1, torch::kFloat64) / config_.bins * (sorted.numel() - 1)).round();
-    const auto edges = std::get<0>(torch::unique_consecutive(sorted.index_select(0, places.to(torch::kInt64))));
+    const auto edges = piece_edges(x_cont.select(1, f).to(torch::kFloat32), config_.bins);
     const std::int64_t n = std::max<std::int64_t>(edges.numel() - 1, 1);
     low_[f].zero_();
     width_[f].fill_(1);

@@ -2,6 +2,7 @@
 #include <kindling/nn/weights.hpp>
 #include <kindling/tabular/tabm.hpp>
 
+#include "core/free_memory.hpp"
 #include "tabular/all_rows.hpp"
 
 #include <algorithm>
@@ -157,6 +158,7 @@ Learner tabm_learner(DataLoaders dls, TabMOptions o) {
 int fit_tabm(Learner& learn, int epochs, std::optional<double> lr) {
   auto* net = dynamic_cast<TabM*>(&learn.model.module());
   if (!net) throw Error(ErrorCode::usage, "fit_tabm is for the learners of tabm_learner");
+  detail::keep_freed_memory();
   learn.fit_one_cycle(epochs, lr ? std::optional<Hyper>(*lr) : std::nullopt,
                       {.pct_start = 0.15, .cbs = {KeepBest{}}});
   calibrate(learn, *net);

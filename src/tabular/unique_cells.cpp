@@ -3,13 +3,16 @@
 #include <kindling/core/error.hpp>
 
 #include "data/arrow_table.hpp"
+#include "data/text_column.hpp"
 
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <unordered_map>
 
 #include <arrow/api.h>
 #include <arrow/compute/api_vector.h>
+#include <arrow/compute/cast.h>
 
 namespace kindling::detail {
 
@@ -27,7 +30,7 @@ TableCell cell_of(const arrow::Array& array, std::int64_t at) {
     case arrow::Type::BOOL:
       return static_cast<const arrow::BooleanArray&>(array).Value(at);
     case arrow::Type::STRING:
-      return static_cast<const arrow::StringArray&>(array).GetString(at);
+      return std::string(text_at(array, at));
     default: {
       auto scalar = array.GetScalar(at);
       return scalar.ok() ? TableCell((*scalar)->ToString()) : TableCell();
@@ -69,6 +72,47 @@ torch::Tensor numbers_of(const arrow::ChunkedArray& column, torch::ScalarType dt
   return numbers;
 }
 
+/// The column as places in one dictionary.
+std::shared_ptr<arrow::ChunkedArray> coded(const std::shared_ptr<arrow::ChunkedArray>& column, const fs::path& source) {
+  if (column->type()->id() != arrow::Type::DICTIONARY)
+    return value_of(arrow::compute::DictionaryEncode(arrow::Datum(column)), source).chunked_array();
+  return value_of(arrow::DictionaryUnifier::UnifyChunkedArray(column), source);
+}
+
+/// Places in a dictionary to places in `cells`, which grows by each value that is met first. Values of a dictionary may be
+/// equal (their blanks were taken away), be missing (NaN), or not occur at all.
+class Places {
+ public:
+  Places(std::shared_ptr<arrow::Array> dictionary, std::vector<TableCell>& cells)
+      : dictionary_(std::move(dictionary)), cells_(cells), known_(static_cast<std::size_t>(dictionary_->length()), not_met) {}
+
+  std::int32_t operator[](std::int32_t at) {
+    std::int32_t& place = known_[static_cast<std::size_t>(at)];
+    if (place == not_met) place = meet(at);
+    return place;
+  }
+
+ private:
+  static constexpr std::int32_t not_met = -2;
+
+  std::int32_t meet(std::int64_t at) {
+    TableCell cell = cell_of(*dictionary_, at);
+    if (std::holds_alternative<std::monostate>(cell)) return -1;
+    const auto next = static_cast<std::int32_t>(cells_.size());
+    if (const auto* text = std::get_if<std::string>(&cell)) {
+      const auto [found, is_new] = texts_.try_emplace(*text, next);
+      if (!is_new) return found->second;
+    }
+    cells_.push_back(std::move(cell));
+    return next;
+  }
+
+  std::shared_ptr<arrow::Array> dictionary_;
+  std::vector<TableCell>& cells_;
+  std::vector<std::int32_t> known_;
+  std::unordered_map<std::string, std::int32_t> texts_;
+};
+
 }  // namespace
 
 std::vector<std::int64_t> UniqueCells::counts() const {
@@ -83,25 +127,19 @@ std::vector<std::int64_t> UniqueCells::counts() const {
 UniqueCells unique_cells(const Table& table, const std::string& name) {
   const int column = table.column(name);
   const auto& cells = table.data().table()->column(column);
-  UniqueCells unique{.type = table.type(column), .places = torch::full({table.n_rows()}, -1, torch::kInt32)};
+  UniqueCells unique{.type = table.type(column), .places = torch::empty({table.n_rows()}, torch::kInt32)};
   if (cells->length() == 0) return unique;
-  const auto encoded = value_of(arrow::compute::DictionaryEncode(arrow::Datum(cells)), table.source()).chunked_array();
-  auto* place = unique.places.data_ptr<std::int32_t>();
-  // All chunks share one dictionary. A NaN among its values is a missing one.
+  const auto encoded = coded(cells, table.source());
+  // All chunks share one dictionary.
   const auto& last = static_cast<const arrow::DictionaryArray&>(*encoded->chunks().back());
-  std::vector<std::int32_t> place_of;
-  for (std::int64_t i = 0; i < last.dictionary()->length(); ++i) {
-    TableCell cell = cell_of(*last.dictionary(), i);
-    const bool missing = std::holds_alternative<std::monostate>(cell);
-    place_of.push_back(missing ? -1 : static_cast<std::int32_t>(unique.cells.size()));
-    if (!missing) unique.cells.push_back(std::move(cell));
-  }
+  Places places(last.dictionary(), unique.cells);
+  auto* place = unique.places.data_ptr<std::int32_t>();
   for (const auto& chunk : encoded->chunks()) {
     const auto& array = static_cast<const arrow::DictionaryArray&>(*chunk);
-    const auto& indices = static_cast<const arrow::Int32Array&>(*array.indices());
-    for (std::int64_t i = 0; i < indices.length(); ++i, ++place) {
-      if (!indices.IsNull(i)) *place = place_of[static_cast<std::size_t>(indices.Value(i))];
-    }
+    const auto widened = value_of(arrow::compute::Cast(*array.indices(), arrow::int32()), table.source());
+    const auto& indices = static_cast<const arrow::Int32Array&>(*widened);
+    for (std::int64_t i = 0; i < indices.length(); ++i, ++place)
+      *place = indices.IsNull(i) ? -1 : places[indices.Value(i)];
   }
   return unique;
 }

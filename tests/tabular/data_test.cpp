@@ -23,7 +23,7 @@ using kindling::testing::error_in;
 using Names = std::vector<std::string>;
 
 std::vector<std::int64_t> codes_of(const torch::Tensor& cats, std::int64_t column) {
-  const auto codes = cats.select(1, column).contiguous();
+  const auto codes = cats.select(1, column).to(torch::kInt64).contiguous();
   return {codes.const_data_ptr<std::int64_t>(), codes.const_data_ptr<std::int64_t>() + codes.numel()};
 }
 

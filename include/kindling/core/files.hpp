@@ -27,6 +27,8 @@ class MappedFile {
   explicit MappedFile(const fs::path& path);
   std::span<const std::uint8_t> bytes() const { return bytes_; }
   const fs::path& path() const { return path_; }
+  /// Lets the memory of this part go; bytes of it are read from the file again where they are looked at.
+  void release(std::string_view part) const;
 
  private:
   std::shared_ptr<const void> keep_;

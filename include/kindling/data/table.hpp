@@ -74,6 +74,10 @@ struct TableOptions {
                                       "NaN",  "None", "n/a",      "nan", "null"};
   /// Columns that stay text whatever they look like: names, codes with leading zeros.
   std::vector<ColumnRef> as_text = {};
+  /// The columns to read, in this order; none: all of them.
+  std::vector<ColumnRef> columns = {};
+  /// Blanks after a delimiter are no part of a name or a text (pandas' option of that name).
+  bool skipinitialspace = false;
   /// "utf-8", or "latin1" for old files (Windows-1252 reads as that too).
   std::string encoding = "utf-8";
   /// A file, after unpacking, of more bytes is refused.

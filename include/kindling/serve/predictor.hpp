@@ -34,6 +34,7 @@ class Predictor {
 
  private:
   Prediction predict_value(Value item) const;
+  std::vector<torch::Tensor> forward(const std::vector<torch::Tensor>& x) const;
   struct State;
   std::shared_ptr<const State> state_;
 };

@@ -95,7 +95,8 @@ class TabularData {
   const TabularEncoder& encoder() const { return *encoder_; }
   std::shared_ptr<const TabularEncoder> shared_encoder() const { return encoder_; }
   const Table& table() const { return *table_; }
-  /// N x columns of classes, int64; N x columns of numbers, float32; targets.
+  /// N x columns of classes, as small as their codes (uint8, int16 or int32; int64 in batches); N x columns of numbers, float32;
+  /// targets.
   const torch::Tensor& cats() const { return members_[0]; }
   const torch::Tensor& conts() const { return members_[1]; }
   const torch::Tensor& ys() const { return members_.at(2); }

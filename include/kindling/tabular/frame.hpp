@@ -32,7 +32,7 @@ class TabularFrame {
   std::map<std::string, torch::Tensor> conts;
   /// Columns that steps added: bool, n_rows each.
   std::map<std::string, torch::Tensor> flags;
-  /// Codes of `cat_names`: int32, n_rows each.
+  /// Codes of `cat_names`: n_rows each, of whole numbers as small as hold them (uint8, int16, int32).
   std::map<std::string, torch::Tensor> codes;
   /// Decoded classes.
   std::map<std::string, std::vector<std::string>> texts;
@@ -43,10 +43,10 @@ class TabularFrame {
 
   /// The numbers of a column, from `conts` or the table. Throws `bad_data` naming the row for a cell that is no number.
   const torch::Tensor& cont(const std::string& name);
-  /// Takes all columns out of the table at once, on all cores, where there are rows enough for that.
-  void prefetch();
   /// The different cells of a column of the table, and which row holds which.
   const detail::UniqueCells& unique(const std::string& name) const;
+  /// Lets the memory of `unique` go, where a column has its codes.
+  void forget(const std::string& name) { unique_.erase(name); }
 
  private:
   mutable std::map<std::string, std::shared_ptr<const detail::UniqueCells>> unique_;

@@ -1,0 +1,101 @@
+#include "data/csv_scan.hpp"
+
+#include <kindling/core/thread_pool.hpp>
+
+#include <arrow/util/utf8.h>
+
+namespace kindling::detail {
+
+namespace {
+
+/// Rare bytes are found faster one after the other than all are compared.
+std::int64_t count(std::string_view text, char byte) {
+  std::int64_t n = 0;
+  for (auto at = text.find(byte); at != std::string_view::npos; at = text.find(byte, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+bool CsvScan::next(Record& record) {
+  while (at_ < text_.size() && (text_[at_] == '\n' || text_[at_] == '\r')) end_line();
+  if (at_ >= text_.size()) return false;
+  record = {.line = line_};
+  bool more = true;
+  while (more) {
+    record.fields.push_back(field(record));
+    more = at_ < text_.size() && text_[at_] == delimiter_;
+    if (more) ++at_;
+  }
+  if (at_ < text_.size()) end_line();
+  return true;
+}
+
+void CsvScan::end_line() {
+  if (text_.substr(at_).starts_with("\r\n")) ++at_;
+  ++at_;
+  ++line_;
+}
+
+std::string CsvScan::field(Record& record) {
+  std::string value;
+  if (at_ < text_.size() && text_[at_] == '"') {
+    ++at_;
+    record.open_quote = true;
+    for (; at_ < text_.size(); ++at_) {
+      if (text_[at_] == '\n') ++line_;
+      if (text_[at_] == '"') {
+        ++at_;
+        if (at_ >= text_.size() || text_[at_] != '"') {
+          record.open_quote = false;
+          break;
+        }
+      }
+      value += text_[at_];
+    }
+  }
+  while (at_ < text_.size() && text_[at_] != delimiter_ && text_[at_] != '\n' && text_[at_] != '\r')
+    value += text_[at_++];
+  return value;
+}
+
+std::vector<CsvSlice> csv_slices(std::string_view text, std::size_t size,
+                                 const std::function<void(std::string_view)>& release) {
+  std::vector<CsvSlice> slices;
+  while (!text.empty()) {
+    const std::size_t line_end = text.size() > size ? text.find('\n', size) : std::string_view::npos;
+    const std::size_t end = line_end == std::string_view::npos ? text.size() : line_end + 1;
+    slices.push_back({.text = text.substr(0, end)});
+    text.remove_prefix(end);
+  }
+  arrow::util::InitializeUTF8();
+  const auto look = [&](std::size_t i) {
+    CsvSlice& slice = slices[i];
+    slice.quotes = count(slice.text, '"');
+    slice.line_breaks = count(slice.text, '\n');
+    slice.is_utf8 = arrow::util::ValidateUTF8(slice.text);
+    release(slice.text);
+  };
+  if (slices.size() == 1)
+    look(0);
+  else
+    ThreadPool().for_each(slices.size(), look);
+  return slices;
+}
+
+std::vector<CsvSlice> joined_at_quotes(const std::vector<CsvSlice>& slices) {
+  std::vector<CsvSlice> joined;
+  for (const CsvSlice& slice : slices) {
+    if (joined.empty() || joined.back().quotes % 2 == 0) {
+      joined.push_back(slice);
+      continue;
+    }
+    CsvSlice& last = joined.back();
+    last.text = {last.text.data(), last.text.size() + slice.text.size()};
+    last.quotes += slice.quotes;
+    last.line_breaks += slice.line_breaks;
+  }
+  return joined;
+}
+
+}  // namespace kindling::detail
