@@ -118,7 +118,7 @@ int run(int argc, char** argv) {
   const std::vector<Command> commands = {add_collect(program),
                                          add_data(program),
                                          for_task(add_look, add_look_table, add_look_ratings),
-                                         for_task(add_doctor, add_doctor_table, add_doctor_table),
+                                         for_task(add_doctor, add_doctor_table, add_doctor_ratings),
                                          for_task(add_train, add_train_table, add_train_ratings),
                                          add_lr_find(program),
                                          for_task(add_interpret, add_interpret, add_interpret_ratings),

@@ -125,7 +125,7 @@ void note_rating_flags(CLI::App& app, RatingFlags& f, FlagSettings& settings) {
   settings.add(app.get_option("--encoding"), "encoding", f.encoding);
 }
 
-RatingSet read_rating_set(const RatingFlags& flags, const CommonOptions& common, Listener& listener) {
+NamedRatings read_ratings(const RatingFlags& flags, Listener& listener) {
   const TableOptions csv{.encoding = flags.encoding};
   const Table all = read_table(flags.data, csv);
   RatingColumns columns = choose_columns(flags, all);
@@ -137,6 +137,11 @@ RatingSet read_rating_set(const RatingFlags& flags, const CommonOptions& common,
     table = std::move(titled.table);
     columns.item = flags.title;
   }
+  return {.table = std::move(table), .columns = std::move(columns)};
+}
+
+RatingSet read_rating_set(const RatingFlags& flags, const CommonOptions& common, Listener& listener) {
+  auto [table, columns] = read_ratings(flags, listener);
   Splits splits = RandomSplitter(flags.valid_pct, common.seed)(Items(static_cast<std::size_t>(table.n_rows())));
   if (splits.train.empty() || splits.valid.empty()) {
     throw Error(ErrorCode::bad_data, "there are too few ratings for a split", {{"path", flags.data}, {"ratings", table.n_rows()}},

@@ -35,13 +35,21 @@ void add_rating_flags(CLI::App& app, RatingFlags& flags);
 /// Makes those flags settings of a run.
 void note_rating_flags(CLI::App& app, RatingFlags& flags, FlagSettings& settings);
 
+struct NamedRatings {
+  Table table;  ///< with titles as items where there are some
+  RatingColumns columns;
+};
+
+/// Reads, finds the columns, and joins titles; says to the listener what was not found.
+NamedRatings read_ratings(const RatingFlags& flags, Listener& listener);
+
 struct RatingSet {
   Table table;  ///< with titles as items where there are some
   RatingColumns columns;
   Splits splits;
 };
 
-/// Reads and decides; says each decision to the listener. Throws `bad_data` for a table of which nothing can be learnt.
+/// The same with a split. Throws `bad_data` for a table of which nothing can be learnt.
 RatingSet read_rating_set(const RatingFlags& flags, const CommonOptions& common, Listener& listener);
 
 /// Lowest and highest rating.

@@ -5,9 +5,10 @@
 
 namespace kindling::cli {
 
-/// `train RATINGS`, `look RATINGS`, `interpret RUN`: the same commands with the flags of ratings.
+/// `train RATINGS`, `look RATINGS`, `doctor RATINGS`, `interpret RUN`: the same commands with the flags of ratings.
 Command add_train_ratings(CLI::App& program);
 Command add_look_ratings(CLI::App& program);
+Command add_doctor_ratings(CLI::App& program);
 Command add_interpret_ratings(CLI::App& program);
 /// `recommend MODEL`.
 Command add_recommend(CLI::App& program);

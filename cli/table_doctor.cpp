@@ -1,6 +1,7 @@
 #include <kindling/core/interrupt.hpp>
 #include <kindling/tabular.hpp>
 
+#include "cli/findings.hpp"
 #include "cli/output.hpp"
 #include "cli/table_set.hpp"
 #include "cli/table_task.hpp"
@@ -25,10 +26,6 @@ struct DoctorTableOptions {
   TableFlags data;
   std::string test;
   bool strict = false;
-};
-
-struct Finding {
-  std::string problem, column, text;
 };
 
 /// Rows that say in all columns what another says. Equal hashes of 64 bits are taken for equal rows.
@@ -113,20 +110,13 @@ int doctor(const DoctorTableOptions& o) {
   apply(o.common);
   const Table table = read_tabular(o.data.data, {.encoding = o.data.encoding});
   const auto found = examine(o, table);
-  const std::string verdict = found.empty() ? "nothing found" : count_of(found.size(), "finding", "findings");
-  if (o.common.json) {
-    Json list = Json::array();
-    for (const Finding& f : found) list.push_back({{"problem", f.problem}, {"column", f.column}, {"text", f.text}});
-    put_json({{"data", o.data.data}, {"rows", table.n_rows()}, {"columns", table.n_columns()}, {"findings", list}, {"verdict", verdict}});
-  } else if (!o.common.quiet) {
-    put(fmt::format("{}: {} rows, {} columns\n\n", safe(o.data.data), table.n_rows(), table.n_columns()));
-    std::vector<std::vector<std::string>> rows;
-    for (const Finding& f : found) rows.push_back({f.problem, safe(f.column), safe(f.text)});
-    if (!rows.empty()) put(in_columns(rows) + "\n");
-    put("verdict: " + verdict + "\n");
-    if (o.data.target.empty()) put("With --target COLUMN classes are counted, and columns that hold the answer are found.\n");
-  }
-  return o.strict && !found.empty() ? exit_code(ErrorCode::bad_data) : 0;
+  const int code = tell_findings({.data = o.data.data,
+                                  .size = {{"rows", table.n_rows()}, {"columns", table.n_columns()}},
+                                  .words = fmt::format("{} rows, {} columns", table.n_rows(), table.n_columns())},
+                                 found, o.common, o.strict);
+  if (o.data.target.empty() && !o.common.json && !o.common.quiet)
+    put("With --target COLUMN classes are counted, and columns that hold the answer are found.\n");
+  return code;
 }
 
 }  // namespace

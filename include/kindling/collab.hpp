@@ -1,5 +1,6 @@
 #pragma once
 /// Ratings: everything that a program with users, items and what they gave each other needs.
+#include <kindling/collab/check.hpp>
 #include <kindling/collab/data.hpp>
 #include <kindling/collab/interactions.hpp>
 #include <kindling/collab/learner.hpp>

@@ -83,6 +83,8 @@ TEST(GuidePages, ProgramsAreThoseThatAreCompiled) {
   expect_compiled("train.md", "train_docs_test.cpp");
   expect_compiled("callbacks.md", "callbacks_docs_test.cpp");
   expect_compiled("parts.md", "parts_docs_test.cpp");
+  expect_compiled("tables.md", "tables_docs_test.cpp");
+  expect_compiled("ratings.md", "ratings_docs_test.cpp");
 }
 
 }  // namespace kindling
