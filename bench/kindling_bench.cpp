@@ -3,12 +3,14 @@
 //   kindling_bench loader DATA SIZE exact|reduced|cached   decode + Resize of every photo into batches of 32: images a second
 //   kindling_bench predict MODEL PHOTO                     one photo after another through a Predictor: seconds each
 //   kindling_bench loop                                    steps of a Learner beside a bare LibTorch loop on the same batches
+//   kindling_bench same-start IMAGES INIT EPOCHS           losses of the main job without a draw, from the peer's weights
 #include <kindling/nn.hpp>
 #include <kindling/serve.hpp>
 
 #include "measure.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -46,6 +48,30 @@ int bench_loader(const fs::path& data, int size, const std::string& how) {
                     {"all", rates}}
                    .dump()
             << "\n";
+  return 0;
+}
+
+struct Losses {
+  static constexpr int order = 90;
+  Json* losses;
+  void after_batch(Learner& learn) {
+    if (learn.training) losses->push_back(learn.loss.item<double>());
+  }
+};
+
+/// The main job without a draw, from the weights that the peer wrote: what each step's loss is, and the table.
+int bench_same_start(const fs::path& images, const fs::path& init, int epochs) {
+  const auto cat_or_dog = [](const std::string& name) { return std::string(std::isupper(static_cast<unsigned char>(name[0])) ? "cat" : "dog"); };
+  auto dls = ImageDataLoaders::from_name_func(
+      images, get_image_files(images), cat_or_dog,
+      {.valid_pct = 0.2, .seed = 42, .item_tfms = {Resize(192, {.method = ResizeMethod::squish})}, .bs = 32, .shuffle = false});
+  auto learn = vision_learner(dls, "efficientnet_lite0", {.metrics = {error_rate}, .head = {.ps = 0}, .listener = silent_listener()});
+  load_state_dict(learn.model.module(), Weights::open(init));
+  Json losses = Json::array();
+  learn.fine_tune(epochs, {.cbs = {Losses{&losses}}});
+  Json table = Json::array();
+  for (const auto& epoch : learn.recorder().history) table.push_back({epoch.train_loss, epoch.valid_loss, epoch.metrics.at(0)});
+  std::cout << Json{{"bench", "same start"}, {"losses", losses}, {"table", table}}.dump() << "\n";
   return 0;
 }
 
@@ -124,7 +150,8 @@ int main(int argc, char** argv) try {
   if (what == "loader" && argc == 5) return bench_loader(argv[2], std::stoi(argv[3]), argv[4]);
   if (what == "predict" && argc == 4) return bench_predict(argv[2], argv[3]);
   if (what == "loop") return bench_loop();
-  std::cerr << "usage: kindling_bench loader DATA SIZE exact|reduced|cached | predict MODEL PHOTO | loop\n";
+  if (what == "same-start" && argc == 5) return bench_same_start(argv[2], argv[3], std::stoi(argv[4]));
+  std::cerr << "usage: kindling_bench loader DATA SIZE exact|reduced|cached | predict MODEL PHOTO | loop | same-start IMAGES INIT EPOCHS\n";
   return 2;
 } catch (const Error& e) {
   std::cerr << "error: " << e.what() << "\n";

