@@ -15,6 +15,36 @@ std::int64_t count(std::string_view text, char byte) {
   return n;
 }
 
+/// Walks from quote to quote: one at the beginning of a field opens it, and any other in a field without quotes is a character.
+class QuotedFields {
+ public:
+  QuotedFields(std::string_view text, char delimiter) : text_(text), delimiter_(delimiter), quote_(text.find('"')) {}
+
+  /// Whether a quoted field goes on over this place. Asked for ascending places.
+  bool hold(std::size_t place) {
+    while (quote_ < place) {
+      const char before = quote_ == 0 ? '\n' : text_[quote_ - 1];
+      const bool opens = before == delimiter_ || before == '\n' || before == '\r';
+      end_ = opens ? end_of(quote_) : quote_ + 1;
+      quote_ = text_.find('"', end_);
+    }
+    return end_ > place;
+  }
+
+ private:
+  /// Behind the quote that closes what `open` opens.
+  std::size_t end_of(std::size_t open) const {
+    std::size_t at = text_.find('"', open + 1);
+    while (at != std::string_view::npos && at + 1 < text_.size() && text_[at + 1] == '"') at = text_.find('"', at + 2);
+    return at == std::string_view::npos ? text_.size() : at + 1;
+  }
+
+  std::string_view text_;
+  char delimiter_;
+  std::size_t quote_;    ///< the next one
+  std::size_t end_ = 0;  ///< of what the last one opened
+};
+
 }  // namespace
 
 bool CsvScan::next(Record& record) {
@@ -83,10 +113,11 @@ std::vector<CsvSlice> csv_slices(std::string_view text, std::size_t size,
   return slices;
 }
 
-std::vector<CsvSlice> joined_at_quotes(const std::vector<CsvSlice>& slices) {
+std::vector<CsvSlice> joined_at_quotes(std::string_view text, const std::vector<CsvSlice>& slices, char delimiter) {
+  QuotedFields fields(text, delimiter);
   std::vector<CsvSlice> joined;
   for (const CsvSlice& slice : slices) {
-    if (joined.empty() || joined.back().quotes % 2 == 0) {
+    if (joined.empty() || !fields.hold(static_cast<std::size_t>(slice.text.data() - text.data()))) {
       joined.push_back(slice);
       continue;
     }

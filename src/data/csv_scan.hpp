@@ -50,7 +50,7 @@ struct CsvSlice {
 std::vector<CsvSlice> csv_slices(std::string_view text, std::size_t size,
                                  const std::function<void(std::string_view)>& release);
 
-/// The same with no slice that begins within a quoted field, as far as counting quotes tells.
-std::vector<CsvSlice> joined_at_quotes(const std::vector<CsvSlice>& slices);
+/// The same slices of `text`, with those joined to the one before that begin within a quoted field.
+std::vector<CsvSlice> joined_at_quotes(std::string_view text, const std::vector<CsvSlice>& slices, char delimiter);
 
 }  // namespace kindling::detail

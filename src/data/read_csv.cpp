@@ -55,8 +55,8 @@ std::string ending_of(fs::path path) {
 class CsvFile {
  public:
   CsvFile(std::string_view text, const fs::path& path, const TableOptions& options,
-          const std::function<void(std::string_view)>& release)
-      : text_(text), path_(path), options_(options), release_(release) {}
+          const std::function<void(std::string_view)>& release, std::size_t slice_bytes)
+      : text_(text), path_(path), options_(options), release_(release), slice_bytes_(slice_bytes) {}
 
   Table read() {
     if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
@@ -76,6 +76,7 @@ class CsvFile {
  private:
   /// As much for each core, more than once, since slices take unlike long.
   std::size_t slice_size() const {
+    if (slice_bytes_ > 0) return slice_bytes_;
     const std::size_t parts = 4 * static_cast<std::size_t>(hardware_threads());
     return std::clamp(text_.size() / parts, least_slice_bytes, most_slice_bytes);
   }
@@ -165,7 +166,7 @@ class CsvFile {
 
   /// Each slice a table, read side by side; nothing where one cannot be read by itself.
   std::shared_ptr<arrow::Table> in_slices() const {
-    std::vector<CsvSlice> slices = detail::joined_at_quotes(slices_);
+    std::vector<CsvSlice> slices = has_quotes_ ? detail::joined_at_quotes(text_, slices_, delimiter_) : slices_;
     const auto header = static_cast<std::size_t>(body_.data() - text_.data());
     if (slices.front().text.size() < header) return nullptr;
     slices.front().text.remove_prefix(header);
@@ -316,6 +317,7 @@ class CsvFile {
   const fs::path& path_;
   const TableOptions& options_;
   const std::function<void(std::string_view)>& release_;
+  std::size_t slice_bytes_;
   std::vector<CsvSlice> slices_;
   char delimiter_ = ',';
   std::vector<std::string> names_;
@@ -328,8 +330,8 @@ class CsvFile {
 }  // namespace
 
 Table detail::read_csv(std::string_view text, const fs::path& path, const TableOptions& options,
-                       const std::function<void(std::string_view)>& release) {
-  return CsvFile(text, path, options, release).read();
+                       const std::function<void(std::string_view)>& release, std::size_t slice_bytes) {
+  return CsvFile(text, path, options, release, slice_bytes).read();
 }
 
 }  // namespace kindling
