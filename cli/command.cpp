@@ -34,6 +34,11 @@ void apply(const CommonOptions& options) {
   }
 }
 
+void spare_threads(const CommonOptions& options, int bs) {
+  constexpr int small_batch = 512;
+  if (options.threads == 0 && bs <= small_batch) at::set_num_threads(1);
+}
+
 void demand_cpu(const CommonOptions& options, const std::string& command) {
   if (options.device == "cpu") return;
   throw Error(ErrorCode::unsupported, command + " works on the CPU alone", {{"device", options.device}},

@@ -22,9 +22,6 @@ namespace {
 
 /// Beyond it a ranking of all items for all users would keep a person waiting.
 constexpr double most_ranked = 5e8;
-/// Steps of so few ratings take as long on one thread as on two (an epoch of ml-latest-small 0.59 s and 0.65 s), and two wait
-/// for each other where another program wants a core.
-constexpr int small_batch = 512;
 
 struct TrainRatingsOptions : RunFlags {
   CommonOptions common;
@@ -211,7 +208,7 @@ int train(TrainRatingsOptions& o, FlagSettings& flags) {
   const InteractionSplit parts = Interactions::from_df(set.table, set.splits, interaction_columns(set, o));
   const int bs = batch_size(o, set);
   const auto range = range_of(o, set);
-  if (o.common.threads == 0 && !o.ranks() && bs <= small_batch) at::set_num_threads(1);
+  if (!o.ranks()) spare_threads(o.common, bs);
   Json settings = flags.to_json();
   settings["bs"] = bs;
   settings["y_range"] = {range.first, range.second};

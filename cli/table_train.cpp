@@ -245,6 +245,7 @@ int train(TrainTableOptions& o, FlagSettings& flags) {
   Json record = run_record(settings_json(flags, settings), what);
   record["task"] = "table";
   record["baselines"] = tell_baselines(dls, *listener);
+  if (!settings.tabm) spare_threads(o.common, settings.bs);
   Learner learn = make_learner(dls, o, settings, listener);
   Run run(o, o.data.data, std::move(record), std::move(beginning));
   const Run::Outcome outcome =
