@@ -113,18 +113,14 @@ std::vector<CsvSlice> csv_slices(std::string_view text, std::size_t size,
   return slices;
 }
 
-std::vector<CsvSlice> joined_at_quotes(std::string_view text, const std::vector<CsvSlice>& slices, char delimiter) {
+std::vector<std::string_view> joined_at_quotes(std::string_view text, const std::vector<CsvSlice>& slices, char delimiter) {
   QuotedFields fields(text, delimiter);
-  std::vector<CsvSlice> joined;
+  std::vector<std::string_view> joined;
   for (const CsvSlice& slice : slices) {
-    if (joined.empty() || !fields.hold(static_cast<std::size_t>(slice.text.data() - text.data()))) {
-      joined.push_back(slice);
-      continue;
-    }
-    CsvSlice& last = joined.back();
-    last.text = {last.text.data(), last.text.size() + slice.text.size()};
-    last.quotes += slice.quotes;
-    last.line_breaks += slice.line_breaks;
+    if (joined.empty() || !fields.hold(static_cast<std::size_t>(slice.text.data() - text.data())))
+      joined.push_back(slice.text);
+    else
+      joined.back() = {joined.back().data(), joined.back().size() + slice.text.size()};
   }
   return joined;
 }

@@ -50,7 +50,7 @@ struct CsvSlice {
 std::vector<CsvSlice> csv_slices(std::string_view text, std::size_t size,
                                  const std::function<void(std::string_view)>& release);
 
-/// The same slices of `text`, with those joined to the one before that begin within a quoted field.
-std::vector<CsvSlice> joined_at_quotes(std::string_view text, const std::vector<CsvSlice>& slices, char delimiter);
+/// The texts of these slices of `text`, with those joined to the one before that begin within a quoted field.
+std::vector<std::string_view> joined_at_quotes(std::string_view text, const std::vector<CsvSlice>& slices, char delimiter);
 
 }  // namespace kindling::detail

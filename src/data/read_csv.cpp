@@ -166,15 +166,15 @@ class CsvFile {
 
   /// Each slice a table, read side by side; nothing where one cannot be read by itself.
   std::shared_ptr<arrow::Table> in_slices() const {
-    std::vector<CsvSlice> slices = has_quotes_ ? detail::joined_at_quotes(text_, slices_, delimiter_) : slices_;
+    std::vector<std::string_view> slices = parts_of_text();
     const auto header = static_cast<std::size_t>(body_.data() - text_.data());
-    if (slices.front().text.size() < header) return nullptr;
-    slices.front().text.remove_prefix(header);
-    std::erase_if(slices, [](const CsvSlice& s) { return s.text.find_first_not_of("\r\n") == std::string_view::npos; });
+    if (slices.front().size() < header) return nullptr;
+    slices.front().remove_prefix(header);
+    std::erase_if(slices, [](std::string_view s) { return s.find_first_not_of("\r\n") == std::string_view::npos; });
     std::vector<arrow::ChunkedArrayVector> parts(slices.size());
     const auto read = [&](std::size_t i) {
-      const auto table = run(slices[i].text, block_bytes);
-      release_(slices[i].text);
+      const auto table = run(slices[i], block_bytes);
+      release_(slices[i]);
       if (table.ok()) parts[i] = (*table)->columns();
     };
     for_each(slices.size(), read);
@@ -188,24 +188,33 @@ class CsvFile {
     return tidy(columns);
   }
 
+  /// What can be read by itself: the slices, but those that begin within a quoted field.
+  std::vector<std::string_view> parts_of_text() const {
+    if (has_quotes_) return detail::joined_at_quotes(text_, slices_, delimiter_);
+    std::vector<std::string_view> parts;
+    for (const CsvSlice& slice : slices_) parts.push_back(slice.text);
+    return parts;
+  }
+
   static void for_each(std::size_t n, const std::function<void(std::size_t)>& work) {
     if (n == 1) return work(0);
     ThreadPool().for_each(n, work);
   }
 
   /// One column of all slices. Where they differ in its type, it gets the one that reading it as a whole would have found.
-  std::shared_ptr<arrow::ChunkedArray> join(const std::vector<CsvSlice>& slices,
+  std::shared_ptr<arrow::ChunkedArray> join(const std::vector<std::string_view>& slices,
                                             const std::vector<arrow::ChunkedArrayVector>& parts, std::size_t c) const {
     const auto by_rank = [&](const auto& a, const auto& b) { return rank(*a[c]->type()) < rank(*b[c]->type()); };
     auto type = (*std::max_element(parts.begin(), parts.end(), by_rank))[c]->type();
     auto chunks = as_type(slices, parts, c, type);
     // 1 and True, say, are one type only as text.
     if (!chunks.ok()) chunks = as_type(slices, parts, c, type = detail::text_dictionary());
-    if (chunks->empty()) return std::make_shared<arrow::ChunkedArray>(arrow::ArrayVector(), type);
-    return detail::value_of(detail::one_chunk(detail::value_of(std::move(chunks), path_)), path_);
+    auto all = detail::value_of(std::move(chunks), path_);
+    if (all.empty()) return std::make_shared<arrow::ChunkedArray>(arrow::ArrayVector(), type);
+    return detail::value_of(detail::one_chunk(std::move(all)), path_);
   }
 
-  arrow::Result<arrow::ArrayVector> as_type(const std::vector<CsvSlice>& slices,
+  arrow::Result<arrow::ArrayVector> as_type(const std::vector<std::string_view>& slices,
                                             const std::vector<arrow::ChunkedArrayVector>& parts, std::size_t c,
                                             const std::shared_ptr<arrow::DataType>& type) const {
     arrow::ArrayVector chunks;
@@ -213,8 +222,8 @@ class CsvFile {
       auto column = parts[i][c];
       if (!column->type()->Equals(*type)) {
         const std::string& name = chosen_.empty() ? names_[c] : chosen_[c];
-        ARROW_ASSIGN_OR_RAISE(const auto again, run(slices[i].text, block_bytes, {name}, {{name, type}}));
-        release_(slices[i].text);
+        ARROW_ASSIGN_OR_RAISE(const auto again, run(slices[i], block_bytes, {name}, {{name, type}}));
+        release_(slices[i]);
         column = again->column(0);
       }
       chunks.insert(chunks.end(), column->chunks().begin(), column->chunks().end());

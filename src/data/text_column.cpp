@@ -11,7 +11,7 @@ namespace kindling::detail {
 
 namespace {
 
-using arrow::DictionaryArray, arrow::Int32Array, arrow::Status, arrow::StringArray;
+using arrow::DictionaryArray, arrow::Int32Array, arrow::StringArray;
 
 /// Texts that stand for a missing value. Most cells are told from them by their first byte.
 class Missing {
@@ -58,7 +58,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> trimmed(const StringArray& texts, c
 
 /// The same places in other texts; a place whose text is missing is missing.
 arrow::Result<std::shared_ptr<arrow::Array>> with_dictionary(const DictionaryArray& column,
-                                                             const std::shared_ptr<arrow::Array>& texts) {
+                                                             const std::shared_ptr<StringArray>& texts) {
   if (texts->null_count() == 0) return std::make_shared<DictionaryArray>(column.type(), column.indices(), texts);
   const auto& places = static_cast<const Int32Array&>(*column.indices());
   arrow::Int32Builder builder;
@@ -70,7 +70,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> with_dictionary(const DictionaryArr
       builder.UnsafeAppend(places.Value(i));
   }
   ARROW_ASSIGN_OR_RAISE(auto kept, builder.Finish());
-  return std::make_shared<DictionaryArray>(column.type(), kept, texts);
+  // The texts themselves without a missing one, which a table's dictionary does not hold: nothing stands at its place now.
+  const auto all = std::make_shared<StringArray>(texts->length(), texts->value_offsets(), texts->value_data());
+  return std::make_shared<DictionaryArray>(column.type(), kept, all);
 }
 
 }  // namespace
@@ -106,7 +108,7 @@ arrow::Result<std::shared_ptr<arrow::ChunkedArray>> without_leading_blanks(
     }
     ARROW_ASSIGN_OR_RAISE(auto kept, trimmed(texts, known));
     if (coded) {
-      ARROW_ASSIGN_OR_RAISE(kept, with_dictionary(*coded, kept));
+      ARROW_ASSIGN_OR_RAISE(kept, with_dictionary(*coded, std::static_pointer_cast<StringArray>(kept)));
     }
     chunks.push_back(std::move(kept));
   }

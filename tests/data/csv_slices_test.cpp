@@ -1,5 +1,6 @@
 #include <kindling/data/table.hpp>
 
+#include "data/arrow_table.hpp"
 #include "data/csv_scan.hpp"
 #include "data/read_csv.hpp"
 
@@ -30,7 +31,7 @@ TEST(CsvSlices, EndWithLinesAndCountThem) {
 }
 
 TEST(CsvSlices, DoNotBeginWithinAQuotedField) {
-  const auto joined = [](std::string_view text) { return texts_of(detail::joined_at_quotes(text, slices_of(text, 3), ',')); };
+  const auto joined = [](std::string_view text) { return detail::joined_at_quotes(text, slices_of(text, 3), ','); };
   EXPECT_THAT(joined("1,\"a\nb\nc\",2\n3,d,4\n"), ElementsAre("1,\"a\nb\nc\",2\n", "3,d,4\n"));
   // A quote within a field is a character, two in quotes are one.
   EXPECT_THAT(joined("5\" x,1\n\"a\"\"\n\",2\n3,4\n"), ElementsAre("5\" x,1\n", "\"a\"\"\n\",2\n", "3,4\n"));
@@ -92,6 +93,13 @@ TEST_F(SlicedTable, HasOneDictionaryForTextThatRepeats) {
   EXPECT_EQ(table.text(6, "b"), "w6");
   EXPECT_EQ(table.text(rows - 1, "b"), "w" + std::to_string((rows - 1) % 7 + 1));
   EXPECT_EQ(table.text(rows - 1, "a"), std::to_string(rows - 1) + " x");
+}
+
+TEST_F(SlicedTable, HasNoTextWhereWithoutItsBlankItIsMissing) {
+  const Table table = read([](int i) { return std::to_string(i) + (i % 3 ? ", red" : ", NA"); }, {.skipinitialspace = true});
+  EXPECT_TRUE(table.is_null(0, "b"));
+  EXPECT_EQ(table.text(1, "b"), "red");
+  EXPECT_EQ(table.data().table()->column(1)->type()->id(), arrow::Type::DICTIONARY);
 }
 
 TEST_F(SlicedTable, KeepsLineBreaksInQuotedFields) {
