@@ -51,7 +51,7 @@ fs::path temporary_name(const fs::path& folder) {
   return folder / fmt::format(".kindling-{}-{}-{:08x}.tmp", ::getpid(), count++, std::random_device{}());
 }
 
-Error cannot_create(int errno_value, const fs::path& path) {
+Error cannot_write(int errno_value, const fs::path& path) {
   const fs::path folder = folder_of(path);
   std::error_code ignored;
   if (errno_value == ENOENT && !fs::exists(folder, ignored)) {
@@ -109,7 +109,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   }
   fs::path temporary = temporary_name(folder_of(path_));
   fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw cannot_create(errno, path_);
+  if (fd_ < 0) throw cannot_write(errno, path_);
   temporary_ = std::move(temporary);
   if (exists) (void)::fchmod(fd_, status.st_mode & 07777);
 }
@@ -132,7 +132,7 @@ void AtomicFile::commit() {
   if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR)
     throw system_error(errno, "write the file", path_);
   if (temporary_.empty()) return;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw system_error(errno, "write the file", path_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw cannot_write(errno, path_);
   temporary_.clear();
   detail::sync_folder(folder_of(path_));
 }

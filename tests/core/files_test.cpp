@@ -143,6 +143,17 @@ TEST(AtomicFile, TellsAMissingFolderAtOnce) {
   EXPECT_THAT(what, HasSubstr("create the folder first"));
 }
 
+TEST(AtomicFile, TellsAFolderThatIsLostWhileTheFileIsWritten) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "a");
+  AtomicFile file(folder / "a/b");
+  file.write("x");
+  fs::rename(folder / "a", folder / "away");
+  std::string what;
+  EXPECT_EQ(code_of([&] { file.commit(); }, &what), ErrorCode::not_found);
+  EXPECT_THAT(what, HasSubstr("its folder does not exist"));
+}
+
 TEST(AtomicFile, RefusesToReplaceAFolder) {
   const TemporaryFolder folder;
   fs::create_directory(folder / "a");
