@@ -32,8 +32,11 @@ std::vector<Param> params_from(std::istream& in) {
 OptFunc opt_func_of(const std::string& name) {
   if (name == "Adam") return Adam();
   if (name == "SGD") return SGD({.mom = 0.9});
+  if (name == "RMSProp") return RMSProp();
   if (name == "RAdam") return RAdam();
+  if (name == "QHAdam") return QHAdam();
   if (name == "ranger") return ranger();
+  if (name == "Larc") return Larc();
   if (name == "Lamb") return Lamb();
   throw Error(ErrorCode::usage, "the benchmark does not know this optimizer", {{"name", name}});
 }

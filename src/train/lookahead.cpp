@@ -30,7 +30,7 @@ class LookaheadOptimizer final : public Optimizer {
     inner_->step();
     if (++count_ % k_ != 0) return;
     Tensors fast = weights();
-    at::_foreach_add_(slow_, at::_foreach_sub(fast, slow_), alpha_);
+    at::_foreach_lerp_(slow_, fast, alpha_);
     at::_foreach_copy_(fast, slow_);
   }
 

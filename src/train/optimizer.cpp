@@ -123,18 +123,6 @@ Optimizer::Tensors Optimizer::state_of(const Tensors& params, const std::string&
   return all;
 }
 
-Optimizer::Tensors Optimizer::steps_of(const Tensors& params) {
-  Tensors all;
-  all.reserve(params.size());
-  for (const auto& p : params) {
-    torch::Tensor& step = state_[p.unsafeGetTensorImpl()][step_state];
-    if (!step.defined()) step = torch::zeros({}, torch::kFloat32);
-    if (step.device() != p.device()) step = step.to(p.device());
-    all.push_back(step);
-  }
-  return all;
-}
-
 std::vector<double> Optimizer::count_step(const Tensors& params) {
   std::vector<double> numbers;
   numbers.reserve(params.size());

@@ -1,6 +1,9 @@
 #include <kindling/train/optimizer.hpp>
 
+#include "train/optimizer_blocks.hpp"
+
 #include <cmath>
+#include <tuple>
 
 #include <ATen/ops/softplus.h>
 
@@ -9,7 +12,6 @@ namespace kindling {
 namespace {
 
 using Tensors = std::vector<torch::Tensor>;
-using Scalars = std::vector<at::Scalar>;
 
 /// Weight decay on the weights themselves, or on the gradients (which are then new tensors).
 Tensors decay(const Tensors& params, const Tensors& grads, double lr, double wd, bool decouple) {
@@ -19,36 +21,28 @@ Tensors decay(const Tensors& params, const Tensors& grads, double lr, double wd,
   return grads;
 }
 
-/// average = mom average + part grad
-void average(Tensors& averages, const Tensors& grads, double mom, double part) {
+/// average = mom average + grad
+void average(const Tensors& averages, const Tensors& grads, double mom) {
   at::_foreach_mul_(averages, mom);
-  at::_foreach_add_(averages, grads, part);
+  at::_foreach_add_(averages, grads);
 }
 
 /// average = sqr_mom average + (1 - sqr_mom) grad²
-void average_squares(Tensors& averages, const Tensors& grads, double sqr_mom) {
+void average_squares(const Tensors& averages, const Tensors& grads, double sqr_mom) {
   at::_foreach_mul_(averages, sqr_mom);
   at::_foreach_addcmul_(averages, grads, grads, 1 - sqr_mom);
 }
 
-/// How much of its final weight an average has after each number of steps: what debiasing divides by.
-Scalars debias(double mom, const std::vector<double>& steps) {
-  Scalars all;
-  for (double step : steps) all.emplace_back(1 - std::pow(mom, step));
-  return all;
+/// How much of its final weight an average has after a number of steps: what debiasing divides by.
+double debias(double mom, double steps) {
+  return 1 - std::pow(mom, steps);
 }
 
-/// sqrt(squares / debias) + eps
-Tensors root(const Tensors& squares, const Scalars& debias, double eps) {
-  Tensors roots = at::_foreach_div(squares, debias);
-  at::_foreach_sqrt_(roots);
+/// sqrt(squares) + eps
+Tensors root(const Tensors& squares, double eps) {
+  Tensors roots = at::_foreach_sqrt(squares);
   at::_foreach_add_(roots, eps);
   return roots;
-}
-
-/// Euclidean norms of all tensors as one, on their device: nothing waits for them.
-torch::Tensor norms(const Tensors& tensors) {
-  return torch::stack(at::_foreach_norm(tensors, 2));
 }
 
 class SGDOptimizer final : public Optimizer {
@@ -89,43 +83,45 @@ class RMSPropOptimizer final : public Optimizer {
 
  private:
   void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
-    Tensors directions = decay(params, grads, h.at("lr"), wd, decouple_);
-    Tensors squares = state_of(params, "sqr_avg");
-    average_squares(squares, directions, h.at("sqr_mom"));
-    if (momentum_) {
-      Tensors averages = state_of(params, "grad_avg");
-      average(averages, directions, h.at("mom"), 1);
-      directions = std::move(averages);
-    }
-    Tensors roots = at::_foreach_sqrt(squares);
-    at::_foreach_add_(roots, h.at("eps"));
-    at::_foreach_addcdiv_(params, directions, roots, -h.at("lr"));
+    const double lr = h.at("lr"), mom = h.at("mom"), sqr_mom = h.at("sqr_mom"), eps = h.at("eps");
+    const Tensors squares = state_of(params, "sqr_avg");
+    const Tensors averages = momentum_ ? state_of(params, "grad_avg") : Tensors{};
+    detail::by_blocks(params, [&](const detail::BlockOf& block) {
+      const Tensors p = block(params), v = block(squares);
+      Tensors directions = decay(p, block(grads), lr, wd, decouple_);
+      average_squares(v, directions, sqr_mom);
+      if (momentum_) {
+        const Tensors m = block(averages);
+        average(m, directions, mom);
+        directions = m;
+      }
+      at::_foreach_addcdiv_(p, directions, root(v, eps), -lr);
+    });
   }
   bool momentum_;
   bool decouple_;
 };
 
-class AdamOptimizer final : public Optimizer {
- public:
-  AdamOptimizer(ParamGroups groups, const AdamOptions& o)
-      : Optimizer(std::move(groups), Hypers{{"lr", o.lr},
-                                            {"mom", o.mom},
-                                            {"sqr_mom", o.sqr_mom},
-                                            {"eps", o.eps},
-                                            {"wd", o.wd}}),
-        decouple_(o.decouple_wd) {}
-  std::string name() const override { return "Adam"; }
+/// Adam and its relatives: what they share are both averages with their debiasing.
+class AdamLike : public Optimizer {
+ protected:
+  AdamLike(ParamGroups groups, Hypers defaults, bool decouple)
+      : Optimizer(std::move(groups), std::move(defaults)), decouple_(decouple) {}
 
- private:
-  // The fused kernels compute fastai's formula in one pass: decay, both averages, debiasing by the current
-  // mom, and eps outside the root.
-  void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
-    Tensors averages = state_of(params, "grad_avg"), squares = state_of(params, "sqr_avg");
-    Tensors steps = steps_of(params);
-    at::_foreach_add_(steps, 1);
+  /// Parameters that have made equally many steps, this one counted, with both averages of their gradients.
+  struct Moments {
+    Tensors params, grads, averages, squares;
+    double step = 0;
+  };
+  virtual void step_alike(const Moments& m, const Hypers& h, double wd) = 0;
+
+  /// Adam's step of `params`: the fused kernels go through memory once with fastai's formula, from decay to debiasing
+  /// by the current mom and eps outside the root.
+  void adam(const Tensors& params, const Moments& m, const Hypers& h, double lr, double wd) const {
+    const auto step = torch::full({}, m.step, params.front().options().dtype(torch::kFloat32).requires_grad(false));
     auto update = [&](auto&& fused) {
-      fused(params, grads, averages, squares, Tensors{}, steps, h.at("lr"), h.at("mom"), h.at("sqr_mom"), wd,
-            h.at("eps"),
+      fused(params, m.grads, m.averages, m.squares, Tensors{}, Tensors(params.size(), step), lr, h.at("mom"),
+            h.at("sqr_mom"), wd, h.at("eps"),
             /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::nullopt, /*found_inf=*/std::nullopt);
     };
     if (decouple_)
@@ -133,34 +129,53 @@ class AdamOptimizer final : public Optimizer {
     else
       update([](auto&&... args) { at::_fused_adam_(args...); });
   }
-  bool decouple_;
-};
 
-/// What the relatives of Adam share: decayed gradients and both averages with their debiasing.
-class AdamLike : public Optimizer {
- protected:
-  AdamLike(ParamGroups groups, Hypers defaults, bool decouple)
-      : Optimizer(std::move(groups), std::move(defaults)), decouple_(decouple) {}
-
-  struct Moments {
-    Tensors grads, averages, squares;
-    std::vector<double> steps;
-    Scalars debias, square_debias;
-  };
-  Moments update_moments(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) {
-    Moments m{.grads = decay(params, grads, h.at("lr"), wd, decouple_),
-              .averages = state_of(params, "grad_avg"),
-              .squares = state_of(params, "sqr_avg"),
-              .steps = count_step(params)};
-    average(m.averages, m.grads, h.at("mom"), 1 - h.at("mom"));
+  static void update_averages(const Moments& m, const Hypers& h) {
+    at::_foreach_lerp_(m.averages, m.grads, 1 - h.at("mom"));
     average_squares(m.squares, m.grads, h.at("sqr_mom"));
-    m.debias = debias(h.at("mom"), m.steps);
-    m.square_debias = debias(h.at("sqr_mom"), m.steps);
-    return m;
   }
 
+  /// Runs a formula over decayed blocks.
+  void by_blocks(const Moments& m, const Hypers& h, double wd, const std::function<void(const Moments&)>& formula) const {
+    detail::by_blocks(m.params, [&](const detail::BlockOf& block) {
+      Moments part{block(m.params), block(m.grads), block(m.averages), block(m.squares), m.step};
+      part.grads = decay(part.params, part.grads, h.at("lr"), wd, decouple_);
+      formula(part);
+    });
+  }
+
+  const bool decouple_;
+
  private:
-  bool decouple_;
+  // On the CPU one tensor after the other, which caches may hold from one pass to the next; elsewhere all of a step at
+  // once, apart by device and dtype as fused kernels take them.
+  void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) final {
+    const Tensors averages = state_of(params, "grad_avg"), squares = state_of(params, "sqr_avg");
+    const std::vector<double> steps = count_step(params);
+    std::map<std::tuple<std::size_t, int, at::ScalarType, double>, Moments> alike;
+    for (std::size_t i = 0; i < params.size(); ++i) {
+      const auto& p = params[i];
+      Moments& m = alike[{p.is_cpu() ? i : params.size(), p.get_device(), p.scalar_type(), steps[i]}];
+      m.params.push_back(p);
+      m.grads.push_back(grads[i]);
+      m.averages.push_back(averages[i]);
+      m.squares.push_back(squares[i]);
+      m.step = steps[i];
+    }
+    for (const auto& [key, m] : alike) step_alike(m, h, wd);
+  }
+};
+
+class AdamOptimizer final : public AdamLike {
+ public:
+  AdamOptimizer(ParamGroups groups, const AdamOptions& o)
+      : AdamLike(std::move(groups),
+                 {{"lr", o.lr}, {"mom", o.mom}, {"sqr_mom", o.sqr_mom}, {"eps", o.eps}, {"wd", o.wd}},
+                 o.decouple_wd) {}
+  std::string name() const override { return "Adam"; }
+
+ private:
+  void step_alike(const Moments& m, const Hypers& h, double wd) override { adam(m.params, m, h, h.at("lr"), wd); }
 };
 
 class RAdamOptimizer final : public AdamLike {
@@ -186,20 +201,19 @@ class RAdamOptimizer final : public AdamLike {
     return std::sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho));
   }
 
-  // Parameters may be at different steps, when some got gradients later: each is rectified or not by its own.
-  void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
-    const Moments m = update_moments(params, grads, h, wd);
-    Tensors roots = root(m.squares, m.square_debias, h.at("eps"));
-    for (std::size_t i = 0; i < params.size(); ++i) {
-      const double rate = -h.at("lr") / m.debias[i].toDouble();
-      const double factor = rectification(h.at("sqr_mom"), m.steps[i]);
-      if (factor == 0) {
-        params[i].add_(m.averages[i], rate);
-      } else {
-        if (h.at("beta") != 0) roots[i] = at::softplus(roots[i], h.at("beta"));
-        params[i].addcdiv_(m.averages[i], roots[i], rate * factor);
-      }
-    }
+  void step_alike(const Moments& m, const Hypers& h, double wd) override {
+    const double lr = h.at("lr"), beta = h.at("beta");
+    const double factor = rectification(h.at("sqr_mom"), m.step);
+    // Rectified, it is Adam's step at another rate; the decay's stays.
+    if (factor != 0 && beta == 0) return adam(m.params, m, h, lr * factor, decouple_ ? wd / factor : wd);
+    const double rate = -lr / debias(h.at("mom"), m.step);
+    by_blocks(m, h, wd, [&](const Moments& part) {
+      update_averages(part, h);
+      if (factor == 0) return at::_foreach_add_(part.params, part.averages, rate);
+      Tensors roots = root(at::_foreach_div(part.squares, debias(h.at("sqr_mom"), m.step)), h.at("eps"));
+      for (auto& r : roots) r = at::softplus(r, beta);
+      at::_foreach_addcdiv_(part.params, part.averages, roots, rate * factor);
+    });
   }
 };
 
@@ -218,18 +232,16 @@ class QHAdamOptimizer final : public AdamLike {
   std::string name() const override { return "QHAdam"; }
 
  private:
-  void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
-    const Moments m = update_moments(params, grads, h, wd);
+  void step_alike(const Moments& m, const Hypers& h, double wd) override {
     const double nu_1 = h.at("nu_1"), nu_2 = h.at("nu_2");
-    Tensors directions = at::_foreach_div(m.averages, m.debias);
-    at::_foreach_mul_(directions, nu_1);
-    at::_foreach_add_(directions, m.grads, 1 - nu_1);
-    Tensors roots = at::_foreach_div(m.squares, m.square_debias);
-    at::_foreach_mul_(roots, nu_2);
-    at::_foreach_addcmul_(roots, m.grads, m.grads, 1 - nu_2);
-    at::_foreach_sqrt_(roots);
-    at::_foreach_add_(roots, h.at("eps"));
-    at::_foreach_addcdiv_(params, directions, roots, -h.at("lr"));
+    by_blocks(m, h, wd, [&](const Moments& part) {
+      update_averages(part, h);
+      Tensors directions = at::_foreach_mul(part.averages, nu_1 / debias(h.at("mom"), m.step));
+      at::_foreach_add_(directions, part.grads, 1 - nu_1);
+      Tensors squares = at::_foreach_mul(part.squares, nu_2 / debias(h.at("sqr_mom"), m.step));
+      if (nu_2 != 1) at::_foreach_addcmul_(squares, part.grads, part.grads, 1 - nu_2);
+      at::_foreach_addcdiv_(part.params, directions, root(squares, h.at("eps")), -h.at("lr"));
+    });
   }
 };
 
@@ -242,16 +254,18 @@ class LambOptimizer final : public AdamLike {
   std::string name() const override { return "Lamb"; }
 
  private:
-  void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
-    const Moments m = update_moments(params, grads, h, wd);
-    Tensors directions = at::_foreach_div(m.averages, m.debias);
-    at::_foreach_div_(directions, root(m.squares, m.square_debias, h.at("eps")));
+  void step_alike(const Moments& m, const Hypers& h, double wd) override {
+    const double lr = h.at("lr");
+    Moments decayed = m;
+    decayed.grads = decay(m.params, m.grads, lr, wd, decouple_);
+    Tensors directions;
+    for (const auto& p : m.params) directions.push_back(torch::zeros_like(p, torch::MemoryFormat::Preserve));
+    adam(directions, decayed, h, /*lr=*/-1, /*wd=*/0);
     // Both norms are over equally many numbers, so that theirs is the ratio of fastai's root mean squares.
-    const auto of_params = norms(params), of_steps = norms(directions);
+    const auto of_params = detail::norms(m.params), of_steps = detail::norms(directions);
     const auto ratio = torch::where((of_params == 0).logical_or(of_steps == 0), torch::ones_like(of_params),
                                     (of_params / of_steps).clamp_max(10));
-    at::_foreach_mul_(directions, ratio.unbind());
-    at::_foreach_add_(params, directions, -h.at("lr"));
+    at::_foreach_addcmul_(m.params, directions, ratio.unbind(), -lr);
   }
 };
 
@@ -272,17 +286,19 @@ class LarcOptimizer final : public Optimizer {
   void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) override {
     const double lr = h.at("lr");
     Tensors directions = decay(params, grads, lr, wd, decouple_);
-    const auto of_params = norms(params);
+    const auto of_params = detail::norms(params);
     // fastai takes the group's decay here also for parameters that do not decay.
     auto rates = lr * h.at("trust_coeff") * of_params /
-                 (norms(directions) + of_params * h.at("wd") + h.at("eps"));
+                 (detail::norms(directions) + of_params * h.at("wd") + h.at("eps"));
     if (clip_) rates.clamp_max_(lr);
     if (momentum_) {
-      Tensors averages = state_of(params, "grad_avg");
-      average(averages, directions, h.at("mom"), 1);
-      directions = std::move(averages);
+      const Tensors averages = state_of(params, "grad_avg");
+      detail::by_blocks(params, [&](const detail::BlockOf& block) {
+        average(block(averages), block(directions), h.at("mom"));
+      });
+      directions = averages;
     }
-    at::_foreach_sub_(params, at::_foreach_mul(directions, rates.unbind()));
+    at::_foreach_addcmul_(params, directions, rates.unbind(), -1);
   }
   bool momentum_;
   bool clip_;

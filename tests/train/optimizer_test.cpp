@@ -277,6 +277,80 @@ TEST(Optimizers, GradientsInAnotherLayoutAreStillTheirs) {
   }
 }
 
+namespace {
+
+/// Two parameters after eight steps, the first 50 times over in one tensor of several blocks, channels last. The second
+/// has gradients from the fourth step on.
+std::vector<torch::Tensor> after_steps(const OptFunc& opt_func, torch::ScalarType dtype, std::int64_t times) {
+  const auto numbers = torch::arange(2 * 67 * 25, dtype).reshape({2, 67, 5, 5}).mul(0.37).sin();
+  const auto tensor_of = [&](const torch::Tensor& one) {
+    return one.unsqueeze(0).repeat({times, 1, 1, 1}).contiguous(torch::MemoryFormat::ChannelsLast);
+  };
+  std::vector<Param> params;
+  for (int i : {0, 1}) params.push_back({.tensor = tensor_of(numbers[i]).requires_grad_()});
+  const auto opt = opt_func({params});
+  for (int step = 0; step < 8; ++step) {
+    for (int i : {0, 1}) {
+      if (step >= 3 * i) params[i].tensor.mutable_grad() = tensor_of((numbers[i] + step).cos());
+    }
+    opt->step();
+  }
+  for (const auto& [name, tensor] : opt->state()) EXPECT_FALSE(tensor.requires_grad()) << name;
+  return {params[0].tensor.detach(), params[1].tensor.detach()};
+}
+
+const std::vector<std::pair<std::string, OptFunc>> all_optimizers = {
+    {"SGD", SGD({.mom = 0.9})},
+    {"Adam", Adam()},
+    {"RMSProp", RMSProp({.mom = 0.9, .wd = 0.1})},
+    {"RAdam", RAdam({.lr = 0.1, .wd = 0.1})},
+    {"RAdam, decay in the gradient", RAdam({.lr = 0.1, .wd = 0.1, .decouple_wd = false})},
+    {"SAdam", RAdam({.lr = 0.1, .beta = 50})},
+    {"QHAdam", QHAdam({.lr = 0.1, .nu_2 = 0.9, .wd = 0.1})},
+    {"Larc", Larc({.lr = 0.1, .wd = 0.1})},
+    {"Lamb", Lamb({.lr = 0.1, .wd = 0.1})},
+    {"ranger", ranger({.lr = 0.1})}};
+
+}  // namespace
+
+// Every number's step is its own, and the norms of Larc and Lamb grow alike.
+TEST(Optimizers, NumbersManyTimesOverStepAsOnce) {
+  for (const auto& [name, opt_func] : all_optimizers) {
+    for (const auto& [dtype, tolerance] :
+         {std::pair{torch::kFloat64, 1e-7}, {torch::kFloat32, 1e-5}, {torch::kBFloat16, 2e-2}, {torch::kHalf, 1e-2}}) {
+      const auto once = after_steps(opt_func, dtype, 1), often = after_steps(opt_func, dtype, 50);
+      for (int i : {0, 1}) {
+        const double distance = (often[i] - once[i]).abs().max().item<double>();
+        EXPECT_LT(distance, tolerance) << name << " " << dtype << " parameter " << i;
+      }
+    }
+  }
+}
+
+TEST(Optimizers, ParametersOfOneGroupStepAsAlone) {
+  const auto only = [](std::size_t i, const OptFunc& opt_func) {
+    return [i, opt_func](ParamGroups groups) { return opt_func({{groups[0][i]}}); };
+  };
+  for (const auto& [name, opt_func] : all_optimizers) {
+    const auto together = after_steps(opt_func, torch::kFloat32, 50);
+    for (std::size_t i : {0, 1}) {
+      EXPECT_TRUE(torch::equal(together[i], after_steps(only(i, opt_func), torch::kFloat32, 50)[i])) << name << " " << i;
+    }
+  }
+}
+
+TEST(Optimizers, NumberOfThreadsDoesNotChangeAStep) {
+  const int threads = torch::get_num_threads();
+  for (const auto& [name, opt_func] : all_optimizers) {
+    torch::set_num_threads(1);
+    const auto alone = after_steps(opt_func, torch::kFloat32, 50);
+    torch::set_num_threads(2);
+    const auto shared = after_steps(opt_func, torch::kFloat32, 50);
+    for (int i : {0, 1}) EXPECT_TRUE(torch::equal(alone[i], shared[i])) << name << " parameter " << i;
+  }
+  torch::set_num_threads(threads);
+}
+
 TEST(Optimizers, MomentumThatSGDWasMadeWithoutStaysOffUnderASchedule) {
   auto groups = ParamGroups{{{.tensor = torch::zeros({1}).requires_grad_()}}};
   auto opt = SGD({.lr = 1})(groups);

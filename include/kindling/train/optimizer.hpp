@@ -89,8 +89,6 @@ class Optimizer {
   virtual void step_params(const Tensors& params, const Tensors& grads, const Hypers& hypers, double wd) = 0;
   /// State tensors of that name, one a parameter, laid out alike, made as zeros where missing.
   Tensors state_of(const Tensors& params, const std::string& name);
-  /// The state "step" of each, float32 on the parameter's device, as fused kernels take it.
-  Tensors steps_of(const Tensors& params);
   /// Adds one to the state "step" of each and gives the numbers; it is kept on the CPU.
   std::vector<double> count_step(const Tensors& params);
 
