@@ -3,6 +3,7 @@
 #include <kindling/train/learner.hpp>
 
 #include "train/builtin_callbacks.hpp"
+#include "train/flush_denormals.hpp"
 #include "train/norm_layers.hpp"
 #include "core/seconds_since.hpp"
 
@@ -205,6 +206,7 @@ void Learner::run_fit(int epochs, const Callbacks& extra, const TrainBody& train
   if (resume_ && number < resume_->position.fit) return;  // it was done before the checkpoint
   n_epoch = epochs;
   opt->zero_grad();
+  const detail::FlushDenormals flush;
   Callbacks all = cbs_;
   all.insert(all.end(), extra.begin(), extra.end());
   with_callbacks(std::move(all), [&] {

@@ -5,6 +5,8 @@
 
 #include "golden.hpp"
 
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/nn.h>
@@ -265,6 +267,20 @@ TEST(Learner, InterruptEndsAtTheNextBatchAndKeepsTheRecord) {
   EXPECT_EQ(learn.recorder().losses.size(), 2u);
   learn.fit(1, 0.1);
   EXPECT_FALSE(learn.interrupted);
+}
+
+TEST(Learner, DenormalNumbersAreZeroInAFitAndNumbersAgainAfterIt) {
+  // Enough of them for several threads.
+  const auto nonzero = [] { return (torch::full({1 << 18}, 2e-38f) * 0.01f).count_nonzero().item<std::int64_t>(); };
+  std::int64_t within = -1;
+  struct Look {
+    std::function<void()> look;
+    void after_step(Learner&) const { look(); }
+  };
+  Learner learn(random_loaders(20, 2, 2), nn::Linear(2, 2), quiet());
+  learn.fit(1, 0.1, {.cbs = {Look{[&] { within = nonzero(); }}}});
+  EXPECT_EQ(within, 0);
+  EXPECT_EQ(nonzero(), 1 << 18);
 }
 
 TEST(Learner, FewerItemsThanABatchIsAClearError) {
