@@ -2,13 +2,37 @@
 # kindlingConfig.cmake includes this file too, so that a user's project finds the same ones.
 
 # LibTorch: Torch_DIR where the user gives one, else the wheel that scripts/setup put into .deps/.
-if(NOT Torch_DIR AND NOT DEFINED ENV{Torch_DIR})
-  file(GLOB kindling_torch_wheel ${CMAKE_CURRENT_LIST_DIR}/../.deps/venv/lib/python3*/site-packages/torch)
-  list(APPEND CMAKE_PREFIX_PATH ${kindling_torch_wheel})
+if(NOT Torch_DIR AND DEFINED ENV{Torch_DIR})
+  set(Torch_DIR $ENV{Torch_DIR})
+endif()
+if(Torch_DIR)
+  get_filename_component(kindling_torch_root ${Torch_DIR}/../../.. ABSOLUTE)
+else()
+  file(GLOB kindling_torch_root ${CMAKE_CURRENT_LIST_DIR}/../.deps/venv/lib/python3*/site-packages/torch)
+  list(APPEND CMAKE_PREFIX_PATH ${kindling_torch_root})
 endif()
 # Global, so that they are seen where a user's project adds kindling as a sub-directory.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
-find_package(Torch 2.13 REQUIRED)
+if(EXISTS "${kindling_torch_root}/lib/libtorch_cuda.so")
+  # The CMake files of a LibTorch with CUDA ask for the whole CUDA toolkit. Nothing here is compiled by it: the libraries will do,
+  # and libtorch_cuda must be loaded although no symbol of it is used.
+  set(TORCH_INSTALL_PREFIX ${kindling_torch_root})
+  if(NOT TARGET torch)
+    add_library(torch INTERFACE IMPORTED GLOBAL)
+    target_include_directories(torch SYSTEM INTERFACE ${TORCH_INSTALL_PREFIX}/include
+                               ${TORCH_INSTALL_PREFIX}/include/torch/csrc/api/include)
+    set(kindling_torch_lib ${TORCH_INSTALL_PREFIX}/lib)
+    target_link_libraries(torch INTERFACE -Wl,--no-as-needed ${kindling_torch_lib}/libtorch_cuda.so -Wl,--as-needed
+                          ${kindling_torch_lib}/libtorch.so ${kindling_torch_lib}/libtorch_cpu.so
+                          ${kindling_torch_lib}/libc10_cuda.so ${kindling_torch_lib}/libc10.so)
+    target_link_options(torch INTERFACE -Wl,--allow-shlib-undefined)
+  endif()
+else()
+  find_package(Torch 2.13 REQUIRED)
+endif()
+# LibTorch's libraries export their own copies of std::filesystem, of which remove_all in one with CUDA calls a null pointer:
+# libstdc++ is to be looked into first.
+target_link_options(torch INTERFACE "SHELL:-Wl,--no-as-needed -lstdc++ -Wl,--as-needed")
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(nlohmann_json REQUIRED)
