@@ -157,7 +157,7 @@ def main_job(args):
         batch_tfms=Normalize.from_stats(MEAN, STD),
         bs=args.bs,
         num_workers=args.num_workers,
-        device="cpu",
+        device=args.device,
     )
     set_seed(args.seed)
     learn = vision_learner(dls, ARCH, normalize=False, pretrained=False, metrics=error_rate)
@@ -237,7 +237,7 @@ def same_start(args):
     dls = ImageDataLoaders.from_name_func(
         args.data, sorted(get_image_files(args.data)), name_case, valid_pct=0.2, seed=args.split_seed,
         item_tfms=Resize(args.size, method="squish"), batch_tfms=Normalize.from_stats(MEAN, STD), bs=args.bs,
-        num_workers=0, device="cpu")
+        num_workers=0, device=args.device)
     dls.train.shuffle = dls.train.drop_last = False
     set_seed(args.seed)
     learn = vision_learner(dls, ARCH, normalize=False, pretrained=False, metrics=error_rate, ps=0.0)
@@ -426,6 +426,7 @@ def parser():
         sub.add_argument("--seed", type=int, default=42, help="of the head's weights and the order")
         sub.add_argument("--split-seed", type=int, default=42)
         sub.add_argument("--num-workers", type=int, default=2)
+        sub.add_argument("--device", default="cpu")
         sub.add_argument("--export", required=name == "same-start", help=export)
 
     sub = command("predict", predict)

@@ -96,7 +96,7 @@ DataLoaders photo_loaders(const PhotoSet& set, const LearnerSettings& s, int bs,
   return block.dataloaders(std::move(items), {.bs = bs,
                                               .num_workers = common.threads > 0 ? common.threads : -1,
                                               .seed = common.seed,
-                                              .device = torch::Device(common.device),
+                                              .device = device_of(common),
                                               .cache = cache});
 }
 

@@ -156,7 +156,7 @@ Learner make_learner(const RatingSet& set, const TrainRatingsOptions& o, int bs,
                                                            .bs = bs,
                                                            .val_bs = std::max(bs, 4096),
                                                            .replacement = o.replacement,
-                                                           .device = torch::Device(o.common.device),
+                                                           .device = small_net_device(o.common, bs),
                                                            .listener = listener});
   listener->message(Level::info, rating_counts(dls).to_string());
   return collab_learner(std::move(dls), {.n_factors = o.factors,

@@ -79,7 +79,7 @@ LoaderOptions loader_options(const TrainTableOptions& o, const TableSettings& s)
           .val_bs = std::max(s.bs, 1024),
           .replacement = o.replacement,
           .seed = o.common.seed,
-          .device = torch::Device(o.common.device)};
+          .device = s.tabm ? device_of(o.common) : small_net_device(o.common, s.bs)};
 }
 
 Learner make_learner(DataLoaders dls, const TrainTableOptions& o, const TableSettings& s, std::shared_ptr<Listener> listener) {

@@ -26,6 +26,13 @@ namespace {
 using detail::seconds_since;
 using Clock = std::chrono::steady_clock;
 
+/// Into memory from which the device fetches a batch beside its computing.
+void pin(Values& batch) {
+  for (Value& member : batch) {
+    if (const auto tensor = tensor_of(member); tensor.defined()) member = with_tensor(member, tensor.pin_memory());
+  }
+}
+
 }  // namespace
 
 /// Workers take the next item in order, as long as its batch is fewer than `prefetch` ahead of the consumer.
@@ -158,11 +165,12 @@ struct DataLoader::Epoch::State {
     batch_ready.notify_all();
   }
 
-  static void finish_slot(Slot& slot, StageTimes& stages) {
+  void finish_slot(Slot& slot, StageTimes& stages) const {
     if (slot.error) return;
     const auto start = Clock::now();
     try {
       slot.values = collate(slot.items);
+      if (options.device.is_cuda()) pin(slot.values);
     } catch (...) {
       slot.error = std::current_exception();
     }

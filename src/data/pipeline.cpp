@@ -343,7 +343,8 @@ Values Pipeline::encode_rest(Values kept, ItemContext context, StageTimes& times
 
 Values Pipeline::encode_batch(Values batch, ItemContext context, const torch::Device& device) const {
   for (Value& member : batch) {
-    if (auto tensor = tensor_of(member); tensor.defined()) member = with_tensor(member, tensor.to(device));
+    if (auto tensor = tensor_of(member); tensor.defined())
+      member = with_tensor(member, tensor.to(device, tensor.scalar_type(), /*non_blocking=*/tensor.is_cpu()));
   }
   // Draws of batch transforms have keys of their own: far above the places of item transforms.
   context.transform = 1 << 16;

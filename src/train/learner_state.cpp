@@ -22,11 +22,6 @@ constexpr const char* model_prefix = "model.";
 constexpr const char* opt_prefix = "opt.";
 constexpr const char* grad_prefix = "grad.";
 
-at::Generator& cpu_generator() {
-  // NOLINTNEXTLINE: torch hands out its global generator as const.
-  return const_cast<at::Generator&>(at::detail::getDefaultCPUGenerator());
-}
-
 /// The tensors whose name begins with `prefix`, without it.
 std::map<std::string, torch::Tensor> below(const Weights::Named& tensors, std::string_view prefix) {
   std::map<std::string, torch::Tensor> found;
@@ -141,6 +136,33 @@ void load_callbacks(const TrainingState& state, const Callbacks& cbs) {
               "go on with the same callbacks in the same order");
 }
 
+// ---- random numbers
+
+at::Generator& cpu_generator() {
+  // NOLINTNEXTLINE: torch hands out its global generators as const.
+  return const_cast<at::Generator&>(at::detail::getDefaultCPUGenerator());
+}
+
+at::Generator& cuda_generator(torch::Device device) {
+  return const_cast<at::Generator&>(at::globalContext().defaultGenerator(device));
+}
+
+void add_random(TrainingState& state, torch::Device device) {
+  state.tensors.emplace_back("rng.cpu", cpu_generator().get_state());
+  if (device.is_cuda()) state.tensors.emplace_back("rng.cuda", cuda_generator(device).get_state());
+}
+
+void load_random(const TrainingState& state, torch::Device device, Listener& listener) {
+  cpu_generator().set_state(find(state.tensors, "rng.cpu").clone());
+  const auto of_cuda = below(state.tensors, "rng.cuda");
+  if (of_cuda.empty() == device.is_cuda()) {
+    listener.message(Level::warning, fmt::format("this training was begun on {}: on {} it goes on with other random numbers",
+                                                 of_cuda.empty() ? "the CPU" : "a CUDA device", device.str()));
+  } else if (device.is_cuda()) {
+    cuda_generator(device).set_state(of_cuda.begin()->second.clone());
+  }
+}
+
 // ---- gradients that are being accumulated
 
 void add_grads(TrainingState& state, const Learner& learn) {
@@ -180,9 +202,7 @@ TrainingState Learner::state(At at) const {
   add(state.tensors, model_prefix, state_dict(model.module()));
   add(state.tensors, opt_prefix, opt->state());
   add_grads(state, *this);
-  state.tensors.emplace_back("rng.cpu", cpu_generator().get_state());
-  if (dls.device().is_cuda())
-    state.tensors.emplace_back("rng.cuda", at::globalContext().defaultGenerator(dls.device()).get_state());
+  add_random(state, dls.device());
   add_record(state, *recorder_);
   add_callbacks(state, cbs_);
   return state;
@@ -209,10 +229,7 @@ void Learner::restore(const TrainingState& state) {
     opt->load_hypers(v.at("optimizer"));
     opt->load_state(below(state.tensors, opt_prefix));
     load_grads(state, *this);
-    cpu_generator().set_state(find(state.tensors, "rng.cpu").clone());
-    if (dls.device().is_cuda())
-      const_cast<at::Generator&>(at::globalContext().defaultGenerator(dls.device()))
-          .set_state(find(state.tensors, "rng.cuda").clone());
+    load_random(state, dls.device(), listener());
     epochs_begun_ = v.at("epochs_begun").get<std::int64_t>() - (state.position.in_epoch ? 1 : 0);
     train_iter = v.at("train_iter").get<std::int64_t>();
     pct_train = v.at("pct_train").get<double>();

@@ -3,6 +3,7 @@
 #include <kindling/tabular.hpp>
 
 #include "core/temporary_folder.hpp"
+#include "tabular/rings.hpp"
 
 #include <cmath>
 
@@ -12,21 +13,9 @@
 
 namespace kindling {
 
-namespace {
+using testing::rings;
 
-Table rings(std::int64_t n) {
-  std::vector<double> a, b, y;
-  std::vector<std::string> c, ring;
-  for (std::int64_t i = 0; i < n; ++i) {
-    a.push_back(std::sin(static_cast<double>(i) * 1.7) * 2);
-    b.push_back(std::cos(static_cast<double>(i) * 2.3) * 2);
-    c.push_back("c" + std::to_string(i % 20));
-    const double r = a.back() * a.back() + b.back() * b.back();
-    ring.push_back(r < 2 || r > 5 ? "out" : "in");
-    y.push_back(r);
-  }
-  return Table({{"a", a}, {"b", b}, {"c", c}, {"ring", ring}, {"r", y}});
-}
+namespace {
 
 TabularDataLoadersOptions options(const std::string& target) {
   return {.procs = tabm_procs(), .cat_names = {"c"}, .cont_names = std::vector<std::string>{"a", "b"}, .y_names = {target}, .seed = 1, .bs = 128};

@@ -39,7 +39,7 @@ struct CollabDataLoadersOptions {
   bool shuffle = true;
   /// Draw the ratings of an epoch with replacement, as fastai has done since 2.7.15.
   bool replacement = false;
-  torch::Device device = torch::kCPU;
+  torch::Device device = default_device();
   TableOptions csv = {};
   /// Is told what ratings have no title, no user or no item; null: `terminal_listener()`.
   std::shared_ptr<Listener> listener = nullptr;

@@ -2,6 +2,7 @@
 /// The two loaders that a learner takes, and what it must know of the data.
 
 #include <kindling/data/dataloader.hpp>
+#include <kindling/data/device.hpp>
 #include <kindling/data/labels.hpp>
 #include <kindling/data/picture.hpp>
 #include <kindling/data/splitters.hpp>
@@ -19,7 +20,7 @@ struct LoaderOptions {
   bool replacement = false; ///< training items are drawn with replacement
   int num_workers = -1;     ///< threads; -1: one a core
   std::uint64_t seed = 42;  ///< of shuffling and random transforms
-  torch::Device device = torch::kCPU;
+  torch::Device device = default_device();
   Cache cache = Cache::automatic;
 };
 

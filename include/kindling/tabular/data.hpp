@@ -145,7 +145,7 @@ struct TabularDataLoadersOptions {
   /// Draw the rows of an epoch with replacement, as fastai has done since 2.7.15 (its batches then miss about 37 % of the rows
   /// in each epoch, and repeat others; a permutation shows each row once, and trains a little better).
   bool replacement = false;
-  torch::Device device = torch::kCPU;
+  torch::Device device = default_device();
   bool skipinitialspace = true;  ///< of from_csv: blanks after a delimiter are no part of the text
   TableOptions csv = {};
 };

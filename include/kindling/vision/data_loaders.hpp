@@ -27,7 +27,7 @@ struct ImageDataLoadersOptions {
   std::optional<int> val_bs = std::nullopt;
   bool shuffle = true;
   int num_workers = -1;
-  torch::Device device = torch::kCPU;
+  torch::Device device = default_device();
   Cache cache = Cache::automatic;
   std::string train = "train";
   std::string valid = "valid";
