@@ -5,6 +5,7 @@
 #include <kindling/train/checkpoint.hpp>
 
 #include "cli/output.hpp"
+#include "core/leftovers.hpp"
 #include "core/seconds_since.hpp"
 
 #include <algorithm>
@@ -135,13 +136,7 @@ void go_on(Learner& learn, const RunFolder& run, Listener& listener) {
 
 /// What a kill left half-written.
 void remove_leftovers(const RunFolder& run) {
-  for (const fs::path& folder : {run.path(), run.file(checkpoints_folder)}) {
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(folder, none)) {
-      const std::string name = entry.path().filename().string();
-      if (name.starts_with(".kindling-") && name.ends_with(".tmp")) fs::remove(entry.path(), none);
-    }
-  }
+  for (const fs::path& folder : {run.path(), run.file(checkpoints_folder)}) detail::remove_leftovers(folder);
 }
 
 /// Flags that exclude each other, or no DATA.

@@ -150,7 +150,7 @@ class Extractor {
     ::unlink(full.c_str());
     const detail::FileDescriptor out(
         ::open(full.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
-    if (!out.is_open()) throw system_error(errno, "write the file", full);
+    if (!out.is_open()) throw detail::write_error(errno, full);
     for (;;) {
       const la_ssize_t got = archive_read_data(source_.get(), buffer_.data(), buffer_.size());
       if (got < 0) throw damaged();

@@ -1,7 +1,5 @@
 #include "core/file_descriptor.hpp"
 
-#include <kindling/core/error.hpp>
-
 #include <cerrno>
 #include <vector>
 
@@ -65,12 +63,27 @@ void read_blocks(const FileDescriptor& file, const std::filesystem::path& path,
   }
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
+  return folder.empty() ? std::filesystem::path(".") : folder;
+}
+
+Error write_error(int errno_value, const std::filesystem::path& path) {
+  const std::filesystem::path folder = folder_of(path);
+  std::error_code ignored;
+  if (errno_value == ENOENT && !std::filesystem::exists(folder, ignored)) {
+    return Error(ErrorCode::not_found, "cannot write the file: its folder does not exist",
+                 {{"path", path}, {"folder", folder}}, "create the folder first");
+  }
+  return system_error(errno_value, "write the file", path);
+}
+
 void write_all(int fd, const void* data, std::size_t size, const std::filesystem::path& path) {
   const auto* in = static_cast<const std::uint8_t*>(data);
   while (size > 0) {
     const ssize_t count = ::write(fd, in, size);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw system_error(errno, "write the file", path);
+    if (count < 0) throw write_error(errno, path);
     in += count;
     size -= static_cast<std::size_t>(count);
   }
@@ -79,7 +92,7 @@ void write_all(int fd, const void* data, std::size_t size, const std::filesystem
 void sync_to_disk(int fd, const std::filesystem::path& path) {
   // EINVAL and ENOTSUP: a device or a file system that has nothing to force out.
   if (::fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-    throw system_error(errno, "write the file", path);
+    throw write_error(errno, path);
 }
 
 void sync_folder(const std::filesystem::path& folder) {

@@ -2,6 +2,8 @@
 /// An open file of the system that closes itself, and reads and writes that go on where a signal or a short
 /// count stopped them.
 
+#include <kindling/core/error.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -41,6 +43,12 @@ std::size_t read_some(const FileDescriptor& file, void* data, std::size_t size,
 /// Hands the whole file to `use` in blocks.
 void read_blocks(const FileDescriptor& file, const std::filesystem::path& path,
                  const std::function<void(std::span<const std::uint8_t>)>& use);
+
+/// The folder that a file is in.
+std::filesystem::path folder_of(const std::filesystem::path& path);
+
+/// As `system_error`; a missing folder is named.
+Error write_error(int errno_value, const std::filesystem::path& path);
 
 void write_all(int fd, const void* data, std::size_t size, const std::filesystem::path& path);
 

@@ -2,12 +2,11 @@
 #include <kindling/core/files.hpp>
 
 #include "core/file_descriptor.hpp"
+#include "core/leftovers.hpp"
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <random>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -37,28 +36,6 @@ Container read_whole(const fs::path& path, std::uint64_t max_bytes) {
     out.insert(out.end(), block.begin(), block.end());
   });
   return out;
-}
-
-fs::path folder_of(const fs::path& path) {
-  const fs::path folder = path.parent_path();
-  return folder.empty() ? fs::path(".") : folder;
-}
-
-/// A name in the target's own folder, so that the rename stays on one file system, and short, so that it is
-/// valid wherever the target's is.
-fs::path temporary_name(const fs::path& folder) {
-  static std::atomic<std::uint64_t> count{0};
-  return folder / fmt::format(".kindling-{}-{}-{:08x}.tmp", ::getpid(), count++, std::random_device{}());
-}
-
-Error cannot_write(int errno_value, const fs::path& path) {
-  const fs::path folder = folder_of(path);
-  std::error_code ignored;
-  if (errno_value == ENOENT && !fs::exists(folder, ignored)) {
-    return Error(ErrorCode::not_found, "cannot write the file: its folder does not exist",
-                 {{"path", path}, {"folder", folder}}, "create the folder first");
-  }
-  return system_error(errno_value, "write the file", path);
 }
 
 }  // namespace
@@ -104,12 +81,12 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   if (exists && !S_ISREG(status.st_mode)) {
     // A device or pipe, e.g. /dev/stdout: renaming a file over it would replace the device itself.
     fd_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-    if (fd_ < 0) throw system_error(errno, "write the file", path_);
+    if (fd_ < 0) throw detail::write_error(errno, path_);
     return;
   }
-  fs::path temporary = temporary_name(folder_of(path_));
+  fs::path temporary = detail::temporary_name(detail::folder_of(path_));
   fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw cannot_write(errno, path_);
+  if (fd_ < 0) throw detail::write_error(errno, path_);
   temporary_ = std::move(temporary);
   if (exists) (void)::fchmod(fd_, status.st_mode & 07777);
 }
@@ -130,11 +107,11 @@ void AtomicFile::commit() {
   detail::sync_to_disk(fd_, path_);
   // Network file systems report a full disk only here.
   if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR)
-    throw system_error(errno, "write the file", path_);
+    throw detail::write_error(errno, path_);
   if (temporary_.empty()) return;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw cannot_write(errno, path_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw detail::write_error(errno, path_);
   temporary_.clear();
-  detail::sync_folder(folder_of(path_));
+  detail::sync_folder(detail::folder_of(path_));
 }
 
 void write_file(const fs::path& path, std::string_view contents) {

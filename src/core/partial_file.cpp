@@ -64,7 +64,7 @@ PartialFile::PartialFile(fs::path target, const std::function<void()>& on_wait)
 void PartialFile::open_locked(const std::function<void()>& on_wait) {
   do {
     file_ = FileDescriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-    if (!file_.is_open()) throw system_error(errno, "write the file", path_);
+    if (!file_.is_open()) throw write_error(errno, path_);
     if (!try_lock(file_.get())) {
       if (!waited_) on_wait();
       waited_ = true;
@@ -99,7 +99,7 @@ void PartialFile::restart(Origin origin) {
 void PartialFile::discard() {
   ::unlink(origin_path_.c_str());
   origin_ = {};
-  if (::ftruncate(file_.get(), 0) != 0) throw system_error(errno, "write the file", path_);
+  if (::ftruncate(file_.get(), 0) != 0) throw write_error(errno, path_);
   size_ = 0;
 }
 
@@ -110,10 +110,10 @@ void PartialFile::append(const void* data, std::size_t size) {
 
 void PartialFile::finish() {
   sync_to_disk(file_.get(), path_);
-  if (::rename(path_.c_str(), target_.c_str()) != 0) throw system_error(errno, "write the file", target_);
+  if (::rename(path_.c_str(), target_.c_str()) != 0) throw write_error(errno, target_);
   file_.close();
   ::unlink(origin_path_.c_str());
-  sync_folder(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+  sync_folder(folder_of(target_));
 }
 
 }  // namespace kindling::detail

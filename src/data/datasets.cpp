@@ -3,14 +3,13 @@
 #include <kindling/data/datasets.hpp>
 
 #include "core/http_transfer.hpp"
+#include "core/leftovers.hpp"
 #include "core/md5.hpp"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace kindling {
 
@@ -84,8 +83,7 @@ bool is_good(const Place& place) {
 class TemporaryPlace {
  public:
   explicit TemporaryPlace(const fs::path& beside) {
-    static std::atomic<int> count{0};
-    path_ = beside.parent_path() / fmt::format(".kindling-{}-{}.tmp", ::getpid(), count++);
+    path_ = detail::temporary_name(beside.parent_path());
     std::error_code error;
     fs::create_directories(path_, error);
     if (error) throw system_error(error.value(), "create the folder", path_);

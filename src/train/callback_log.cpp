@@ -3,6 +3,7 @@
 #include <kindling/train/learner.hpp>
 #include <kindling/train/plots.hpp>
 
+#include "core/file_descriptor.hpp"
 #include "train/protobuf.hpp"
 
 #include <array>
@@ -42,15 +43,15 @@ std::string line_of(const Json& json) {
 void LogFile::open(const fs::path& path, bool append) {
   path_ = path;
   file_.reset(std::fopen(path.c_str(), append ? "ae" : "we"));
-  if (!file_) throw system_error(errno, "write the file", path);
+  if (!file_) throw detail::write_error(errno, path);
 }
 
 void LogFile::write(const void* data, std::size_t size) {
-  if (std::fwrite(data, 1, size, file_.get()) != size) throw system_error(errno, "write the file", path_);
+  if (std::fwrite(data, 1, size, file_.get()) != size) throw detail::write_error(errno, path_);
 }
 
 void LogFile::flush() {
-  if (std::fflush(file_.get()) != 0) throw system_error(errno, "write the file", path_);
+  if (std::fflush(file_.get()) != 0) throw detail::write_error(errno, path_);
 }
 
 void CSVLogger::before_fit(Learner& learn) {

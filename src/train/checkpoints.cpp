@@ -3,6 +3,7 @@
 
 #include "train/checkpoint_files.hpp"
 #include "train/monitor.hpp"
+#include "core/file_descriptor.hpp"
 #include "core/seconds_since.hpp"
 
 #include <algorithm>
@@ -59,7 +60,7 @@ void link_best(const fs::path& folder, std::int64_t number) {
     fs::copy_file(from, temporary, fs::copy_options::overwrite_existing, failed);
   }
   if (!failed) fs::rename(temporary, to, failed);
-  if (failed) throw system_error(failed.value(), "write the file", to);
+  if (failed) throw detail::write_error(failed.value(), to);
 }
 
 }  // namespace

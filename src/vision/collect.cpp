@@ -4,6 +4,7 @@
 #include <kindling/vision/codec.hpp>
 #include <kindling/vision/collect.hpp>
 
+#include "core/leftovers.hpp"
 #include "core/portable_name.hpp"
 #include "vision/collect_sources.hpp"
 #include "vision/shrink.hpp"
@@ -65,6 +66,7 @@ class Collector {
       throw Error(ErrorCode::usage, "the list of sources must lie in the folder of the photos, or above it",
                   {{"folder", folder}, {"sources", options.sources}});
     }
+    for (const fs::path& written : {folder, sources_.folder()}) detail::remove_leftovers(written);
   }
 
   CollectReport run() {

@@ -67,10 +67,12 @@ class Collect : public Program {
       EXPECT_EQ(sha256_of(in("bears") / fields.at(0)), fields.at(7));
       EXPECT_FALSE(fields.at(5).empty());
     }
-    std::size_t files = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(in("bears")))
-      files += entry.is_regular_file() && entry.path().filename() != "sources.csv";
-    EXPECT_EQ(files, named.size());
+    std::set<std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(in("bears"))) {
+      if (entry.is_regular_file() && entry.path().filename() != "sources.csv")
+        files.insert(entry.path().lexically_relative(in("bears")).string());
+    }
+    EXPECT_EQ(files, named);
     return counts;
   }
 

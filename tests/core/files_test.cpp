@@ -1,6 +1,7 @@
 #include <kindling/core/error.hpp>
 #include <kindling/core/files.hpp>
 
+#include "core/leftovers.hpp"
 #include "core/temporary_folder.hpp"
 
 #include <thread>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace kindling {
@@ -152,6 +154,21 @@ TEST(AtomicFile, TellsAFolderThatIsLostWhileTheFileIsWritten) {
   std::string what;
   EXPECT_EQ(code_of([&] { file.commit(); }, &what), ErrorCode::not_found);
   EXPECT_THAT(what, HasSubstr("its folder does not exist"));
+}
+
+TEST(Leftovers, GoWhereTheirProcessIsNoMore) {
+  const TemporaryFolder folder;
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(gone, nullptr, 0), gone);
+  const fs::path left = folder / (".kindling-" + std::to_string(gone) + "-0-00000000.tmp");
+  const std::vector<fs::path> stay{detail::temporary_name(folder.path()), folder / ".kindling-.tmp",
+                                   folder / ".kindling-12x-0.tmp", folder / "photo.jpg"};
+  write_file(left, "x");
+  for (const fs::path& path : stay) write_file(path, "x");
+  detail::remove_leftovers(folder.path());
+  EXPECT_FALSE(fs::exists(left));
+  for (const fs::path& path : stay) EXPECT_TRUE(fs::exists(path)) << path;
 }
 
 TEST(AtomicFile, RefusesToReplaceAFolder) {
