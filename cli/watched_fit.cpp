@@ -269,6 +269,8 @@ Run::Outcome Run::train(Learner& learn, const std::function<void()>& fit, Clock:
                         const std::function<Json()>& final_metrics) {
   try {
     const Watched watched(learn, flags_, *folder_);
+    record_["device"] = learn.dls.device().str();
+    if (learn.dls.device().is_cuda()) listener_->message(Level::info, "training on the GPU");
     if (!flags_.resume.empty()) go_on(learn, *folder_, *listener_);
     fit();
     watched.checkpoints->wait();

@@ -61,6 +61,7 @@ TEST_F(Run, StoppedByCtrlCIsResumableAndEndsAsTheUnbrokenOne) {
   EXPECT_THAT(resumed.out, HasSubstr("going on from stopped/checkpoints/"));
   EXPECT_EQ(record("stopped")["status"], "done");
   EXPECT_EQ(record("stopped")["resumed"], 1);
+  EXPECT_EQ(record("stopped")["device"], "cpu");
   EXPECT_TRUE(read_text(in("stopped/model.safetensors")) == read_text(in("unbroken/model.safetensors")));
   const Result again = run({"train", "--resume", "stopped", "--json"});
   EXPECT_EQ(again.code, 0);
