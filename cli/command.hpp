@@ -24,11 +24,11 @@ void add_common_options(CLI::App& app, CommonOptions& options);
 void apply(const CommonOptions& options);
 /// The device of --device; "auto" is `default_device()`.
 c10::Device device_of(const CommonOptions& options);
-/// The same for a small net on so few rows, whose "auto" is the CPU: its steps end there before a GPU has begun them (an epoch of Adult
-/// 0.5 s and 1.2 s, of ml-latest-small 1.0 s and 1.5 s, on 16 cores and an H200).
+/// The same for a small net on so few rows, whose "auto" is the CPU: its steps end there before a GPU has begun them (an epoch of
+/// Adult 0.5 s and 1.2 s, of ml-latest-small 1.0 s and 1.5 s, on 16 cores and an H200).
 c10::Device small_net_device(const CommonOptions& options, int bs);
-/// One thread for the steps of a small net on so few rows, where nobody asks for more: two take as long (an epoch of Adult 0.41 s and
-/// 0.42 s, of ml-latest-small 0.59 s and 0.65 s), and wait for each other where another program wants a core.
+/// One thread for the steps of a small net on so few rows, where nobody asks for more: two take as long (an epoch of Adult 0.41 s
+/// and 0.42 s, of ml-latest-small 0.59 s and 0.65 s), and wait for each other where another program wants a core.
 void spare_threads(const CommonOptions& options, int bs);
 /// Throws `unsupported` for any device but the CPU, for commands that do all their work there.
 void demand_cpu(const CommonOptions& options, const std::string& command);

@@ -26,7 +26,8 @@ void FlagSettings::take_but(const Json& settings, const std::function<bool(const
 
 void FlagSettings::demand_none_given() const {
   for (const Setting& s : settings_) {
-    if (s.option->count() == 0) continue;
+    // A device is where something is learnt, not what.
+    if (s.option->count() == 0 || s.key == "device") continue;
     throw Error(ErrorCode::usage, "a run that goes on keeps its settings", {{"flag", s.option->get_name()}},
                 "leave the flag out, or begin a new run from this one's settings: --like RUN");
   }

@@ -48,7 +48,8 @@ class FlagSettings {
   Json to_json() const;
   /// Takes the settings of another run, but for those whose flags were given.
   virtual void take(const Json& settings) { take_but(settings, [](const std::string&) { return false; }); }
-  /// Throws `usage` where a flag was given that changes what is learnt: a run that goes on keeps its settings.
+  /// Throws `usage` where a flag was given that changes what is learnt: a run that goes on keeps its settings, but for
+  /// its device.
   void demand_none_given() const;
   /// Whether the flag of that setting was given.
   bool given(const std::string& key) const;

@@ -270,6 +270,7 @@ Run::Outcome Run::train(Learner& learn, const std::function<void()>& fit, Clock:
   try {
     const Watched watched(learn, flags_, *folder_);
     record_["device"] = learn.dls.device().str();
+    write_run(folder_->path(), record_);
     if (learn.dls.device().is_cuda()) listener_->message(Level::info, "training on the GPU");
     if (!flags_.resume.empty()) go_on(learn, *folder_, *listener_);
     fit();

@@ -5,7 +5,7 @@
 if(NOT Torch_DIR AND DEFINED ENV{Torch_DIR})
   set(Torch_DIR $ENV{Torch_DIR})
 endif()
-if(Torch_DIR)
+if(Torch_DIR AND EXISTS "${Torch_DIR}")
   get_filename_component(kindling_torch_root ${Torch_DIR}/../../.. ABSOLUTE)
 else()
   file(GLOB kindling_torch_root ${CMAKE_CURRENT_LIST_DIR}/../.deps/venv/lib/python3*/site-packages/torch)
@@ -17,12 +17,19 @@ if(EXISTS "${kindling_torch_root}/lib/libtorch_cuda.so")
   # The CMake files of a LibTorch with CUDA ask for the whole CUDA toolkit. Nothing here is compiled by it: the libraries will do,
   # and libtorch_cuda must be loaded although no symbol of it is used.
   set(TORCH_INSTALL_PREFIX ${kindling_torch_root})
+  set(Torch_DIR ${kindling_torch_root}/share/cmake/Torch)
+  set(PACKAGE_FIND_VERSION 2.11)
+  include(${Torch_DIR}/TorchConfigVersion.cmake)
+  if(NOT PACKAGE_VERSION_COMPATIBLE)
+    message(FATAL_ERROR "LibTorch ${PACKAGE_VERSION} in ${kindling_torch_root} is too old: 2.11 or newer is needed")
+  endif()
   if(NOT TARGET torch)
     add_library(torch INTERFACE IMPORTED GLOBAL)
     target_include_directories(torch SYSTEM INTERFACE ${TORCH_INSTALL_PREFIX}/include
                                ${TORCH_INSTALL_PREFIX}/include/torch/csrc/api/include)
     set(kindling_torch_lib ${TORCH_INSTALL_PREFIX}/lib)
-    target_link_libraries(torch INTERFACE -Wl,--no-as-needed ${kindling_torch_lib}/libtorch_cuda.so -Wl,--as-needed
+    target_link_libraries(torch INTERFACE
+                          -Wl,--push-state,--no-as-needed,${kindling_torch_lib}/libtorch_cuda.so,--pop-state
                           ${kindling_torch_lib}/libtorch.so ${kindling_torch_lib}/libtorch_cpu.so
                           ${kindling_torch_lib}/libc10_cuda.so ${kindling_torch_lib}/libc10.so)
     target_link_options(torch INTERFACE -Wl,--allow-shlib-undefined)
@@ -32,7 +39,7 @@ else()
 endif()
 # LibTorch's libraries export their own copies of std::filesystem, of which remove_all in one with CUDA calls a null pointer:
 # libstdc++ is to be looked into first.
-target_link_options(torch INTERFACE "SHELL:-Wl,--no-as-needed -lstdc++ -Wl,--as-needed")
+target_link_options(torch INTERFACE "SHELL:-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state")
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(nlohmann_json REQUIRED)

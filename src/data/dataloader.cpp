@@ -29,7 +29,9 @@ using Clock = std::chrono::steady_clock;
 /// Into memory from which the device fetches a batch beside its computing.
 void pin(Values& batch) {
   for (Value& member : batch) {
-    if (const auto tensor = tensor_of(member); tensor.defined()) member = with_tensor(member, tensor.pin_memory());
+    const auto tensor = tensor_of(member);
+    if (tensor.defined() && tensor.is_cpu() && tensor.layout() == torch::kStrided)
+      member = with_tensor(member, tensor.pin_memory());
   }
 }
 

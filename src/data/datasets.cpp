@@ -83,6 +83,7 @@ bool is_good(const Place& place) {
 class TemporaryPlace {
  public:
   explicit TemporaryPlace(const fs::path& beside) {
+    detail::remove_leftovers(beside.parent_path());
     path_ = detail::temporary_name(beside.parent_path());
     std::error_code error;
     fs::create_directories(path_, error);

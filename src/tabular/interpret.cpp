@@ -33,6 +33,18 @@ Place place_of(const TabularEncoder& encoder, const std::string& name) {
               "check the name" + did_you_mean(name, names));
 }
 
+/// Rows of a loader where the model is to run.
+Batch rows_for(Learner& learn, const DataLoader& dl, std::int64_t max_rows) {
+  const torch::Device device = learn.dls.device();
+  learn.model.module().to(device);
+  learn.model.module().eval();
+  Batch rows = detail::all_rows(dl, max_rows);
+  for (auto* members : {&rows.x, &rows.y}) {
+    for (torch::Tensor& member : *members) member = member.to(device);
+  }
+  return rows;
+}
+
 double loss_of(Learner& learn, const std::vector<torch::Tensor>& x, const std::vector<torch::Tensor>& y) {
   return learn.loss_func(learn.model.forward(x), y).item<double>();
 }
@@ -49,11 +61,10 @@ double shown_number(const TabularEncoder& encoder, const std::string& name, doub
 
 std::vector<ColumnImportance> permutation_importance(Learner& learn, const DataLoader& dl, const ImportanceOptions& options) {
   const TabularEncoder& encoder = tabular_encoder(learn.dls.pipeline());
-  const Batch rows = detail::all_rows(dl, options.max_rows);
+  const Batch rows = rows_for(learn, dl, options.max_rows);
   if (rows.y.empty())
     throw Error(ErrorCode::usage, "importance needs the targets of the rows", {}, "make the loader with targets");
   torch::NoGradGuard no_grad;
-  learn.model.module().eval();
   const double plain = loss_of(learn, rows.x, rows.y);
   std::vector<ColumnImportance> found;
   CounterRng rng(options.seed);
@@ -67,7 +78,8 @@ std::vector<ColumnImportance> permutation_importance(Learner& learn, const DataL
       auto x = rows.x;
       x[place.member] = x[place.member].clone();
       const auto column = rows.x[place.member].select(1, place.column);
-      x[place.member].select(1, place.column).copy_(column.index_select(0, torch::tensor(at::IntArrayRef(order))));
+      const auto shuffled = torch::tensor(at::IntArrayRef(order)).to(column.device());
+      x[place.member].select(1, place.column).copy_(column.index_select(0, shuffled));
       worse += loss_of(learn, x, rows.y) - plain;
     }
     found.push_back({name, worse / options.repeats});
@@ -87,12 +99,12 @@ Figure importance_figure(const std::vector<ColumnImportance>& importance, int ma
   return bar_figure(names, values, {.title = "Importance", .x = "column", .y = "growth of the loss when it is shuffled"});
 }
 
-Figure partial_dependence(Learner& learn, const DataLoader& dl, const std::string& name, const PartialDependenceOptions& options) {
+Figure partial_dependence(Learner& learn, const DataLoader& dl, const std::string& name,
+                          const PartialDependenceOptions& options) {
   const TabularEncoder& encoder = tabular_encoder(learn.dls.pipeline());
   const Place place = place_of(encoder, name);
-  const Batch rows = detail::all_rows(dl, options.max_rows);
+  const Batch rows = rows_for(learn, dl, options.max_rows);
   torch::NoGradGuard no_grad;
-  learn.model.module().eval();
   auto x = rows.x;
   x[place.member] = x[place.member].clone();
   const auto mean_at = [&](double value) {
@@ -102,8 +114,10 @@ Figure partial_dependence(Learner& learn, const DataLoader& dl, const std::strin
     return flat.select(1, options.output < 0 ? flat.size(1) - 1 : options.output).mean().item<double>();
   };
   const auto vocab = encoder.vocab();
-  const std::string y = vocab.empty() ? encoder.y_names().front()
-                                      : fmt::format("probability of {}", options.output < 0 ? vocab.back() : vocab.at(static_cast<std::size_t>(options.output)));
+  const auto class_of_output = [&] {
+    return options.output < 0 ? vocab.back() : vocab.at(static_cast<std::size_t>(options.output));
+  };
+  const std::string y = vocab.empty() ? encoder.y_names().front() : fmt::format("probability of {}", class_of_output());
   if (place.member == 0) {
     std::vector<std::string> names;
     std::vector<double> values;

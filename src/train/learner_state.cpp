@@ -144,6 +144,7 @@ at::Generator& cpu_generator() {
 }
 
 at::Generator& cuda_generator(torch::Device device) {
+  // NOLINTNEXTLINE: likewise.
   return const_cast<at::Generator&>(at::globalContext().defaultGenerator(device));
 }
 
@@ -152,15 +153,14 @@ void add_random(TrainingState& state, torch::Device device) {
   if (device.is_cuda()) state.tensors.emplace_back("rng.cuda", cuda_generator(device).get_state());
 }
 
-void load_random(const TrainingState& state, torch::Device device, Listener& listener) {
+bool has_cuda_random(const TrainingState& state) {
+  return !below(state.tensors, "rng.cuda").empty();
+}
+
+void load_random(const TrainingState& state, torch::Device device) {
   cpu_generator().set_state(find(state.tensors, "rng.cpu").clone());
-  const auto of_cuda = below(state.tensors, "rng.cuda");
-  if (of_cuda.empty() == device.is_cuda()) {
-    listener.message(Level::warning, fmt::format("this training was begun on {}: on {} it goes on with other random numbers",
-                                                 of_cuda.empty() ? "the CPU" : "a CUDA device", device.str()));
-  } else if (device.is_cuda()) {
-    cuda_generator(device).set_state(of_cuda.begin()->second.clone());
-  }
+  if (device.is_cuda() && has_cuda_random(state))
+    cuda_generator(device).set_state(find(state.tensors, "rng.cuda").clone());
 }
 
 // ---- gradients that are being accumulated
@@ -214,6 +214,11 @@ void load_weights(Learner& learn, const TrainingState& state) {
 }
 
 void Learner::resume(TrainingState state) {
+  if (has_cuda_random(state) != dls.device().is_cuda()) {
+    listener().message(Level::warning,
+                       fmt::format("the checkpoint was written on {}: on {} the training goes on with other random numbers",
+                                   has_cuda_random(state) ? "a CUDA device" : "the CPU", dls.device().str()));
+  }
   resume_ = std::make_shared<const TrainingState>(std::move(state));
   fits_begun_ = 0;
 }
@@ -229,7 +234,7 @@ void Learner::restore(const TrainingState& state) {
     opt->load_hypers(v.at("optimizer"));
     opt->load_state(below(state.tensors, opt_prefix));
     load_grads(state, *this);
-    load_random(state, dls.device(), listener());
+    load_random(state, dls.device());
     epochs_begun_ = v.at("epochs_begun").get<std::int64_t>() - (state.position.in_epoch ? 1 : 0);
     train_iter = v.at("train_iter").get<std::int64_t>();
     pct_train = v.at("pct_train").get<double>();

@@ -129,7 +129,6 @@ std::vector<double> Optimizer::count_step(const Tensors& params) {
   for (const auto& p : params) {
     torch::Tensor& step = state_[p.unsafeGetTensorImpl()][step_state];
     if (!step.defined()) step = torch::zeros({}, torch::kFloat32);
-    if (!step.is_cpu()) step = step.cpu();
     numbers.push_back(*step.data_ptr<float>() += 1);
   }
   return numbers;

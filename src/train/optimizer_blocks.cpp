@@ -61,7 +61,11 @@ torch::Tensor norms(const Tensors& tensors) {
   if (!on_cpu(tensors)) return torch::stack(at::_foreach_norm(tensors, 2));
   const auto blocks = blocks_of(tensors);
   std::vector<double> of_blocks(blocks.size()), sums(tensors.size());
-  over(blocks.size(), [&](std::size_t i) { of_blocks[i] = blocks[i].of(tensors).norm().item<double>(); });
+  over(blocks.size(), [&](std::size_t i) {
+    const torch::Tensor block = blocks[i].of(tensors);
+    const bool is_half = block.scalar_type() == torch::kHalf || block.scalar_type() == torch::kBFloat16;
+    of_blocks[i] = (is_half ? block.to(torch::kFloat32) : block).norm().item<double>();
+  });
   for (std::size_t i = 0; i < blocks.size(); ++i) sums[blocks[i].tensor] += of_blocks[i] * of_blocks[i];
   return torch::tensor(sums, torch::kFloat64).sqrt_();
 }

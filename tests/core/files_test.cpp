@@ -161,13 +161,14 @@ TEST(Leftovers, GoWhereTheirProcessIsNoMore) {
   const pid_t gone = ::fork();
   if (gone == 0) ::_exit(0);
   ASSERT_EQ(::waitpid(gone, nullptr, 0), gone);
-  const fs::path left = folder / (".kindling-" + std::to_string(gone) + "-0-00000000.tmp");
+  const std::vector<fs::path> left{folder / (".kindling-" + std::to_string(gone) + "-00000000-0.tmp"),
+                                   folder / (".kindling-" + std::to_string(::getpid()) + "-00000000-0.tmp")};
   const std::vector<fs::path> stay{detail::temporary_name(folder.path()), folder / ".kindling-.tmp",
                                    folder / ".kindling-12x-0.tmp", folder / "photo.jpg"};
-  write_file(left, "x");
+  for (const fs::path& path : left) write_file(path, "x");
   for (const fs::path& path : stay) write_file(path, "x");
   detail::remove_leftovers(folder.path());
-  EXPECT_FALSE(fs::exists(left));
+  for (const fs::path& path : left) EXPECT_FALSE(fs::exists(path)) << path;
   for (const fs::path& path : stay) EXPECT_TRUE(fs::exists(path)) << path;
 }
 

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -222,6 +223,11 @@ TEST(DataBlock, WithReplacesTheUsersTransformsAlone) {
   auto first = [](const DataLoaders& dls) { return dls.train().one_batch().x[0][1].item<float>(); };
   EXPECT_EQ(first(block.dataloaders(eight(), {.bs = 2, .shuffle = false})), 10);
   EXPECT_EQ(first(changed.dataloaders(eight(), {.bs = 2, .shuffle = false})), 1.5);
+}
+
+TEST(DefaultDevice, IsTheOneThatTorchCanUse) {
+  EXPECT_EQ(default_device().type(), torch::cuda::is_available() ? torch::kCUDA : torch::kCPU);
+  EXPECT_EQ(LoaderOptions{}.device, default_device());
 }
 
 }  // namespace kindling

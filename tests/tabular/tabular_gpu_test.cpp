@@ -49,6 +49,9 @@ TEST_F(TabularGpu, FastaisNetLearnsAndItsExportSaysTheSame) {
                                {.metrics = {accuracy}, .listener = silent_listener()});
   learn.fit_one_cycle(6, 1e-2);
   EXPECT_GT(learn.validate().back(), 0.8);
+  const auto importance = permutation_importance(learn, learn.dls.valid());
+  EXPECT_EQ(importance.back().column, "c");
+  EXPECT_TRUE(partial_dependence(learn, learn.dls.valid(), "a").spec().contains("data"));
   expect_same_on_the_cpu(learn);
 }
 

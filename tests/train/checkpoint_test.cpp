@@ -143,6 +143,24 @@ TEST(Resume, GoesOnAfterCtrlCAtTheVeryBatch) {
   expect_equal(learn, unbroken, "");
 }
 
+TEST(Resume, OfATrainingOnAnotherDeviceGoesOnAndSaysSo) {
+  const TemporaryFolder folder;
+  Learner first = tiny_learner();
+  train_writing(first, folder.path(), fine_tune);
+  auto state = read_training_state(written(folder.path()).front());
+  state.tensors.emplace_back("rng.cuda", torch::zeros({16}, torch::kUInt8));
+  auto heard = std::make_shared<Heard>();
+  LearnerOptions options = quietly({std::make_shared<Checkpoints>(every_batch(folder.path()))});
+  options.listener = heard;
+  Learner learn(class_loaders(class_pairs(22, 1), class_pairs(7, 2)), tiny_net(), std::move(options));
+  learn.resume(std::move(state));
+  fine_tune(learn);
+  EXPECT_EQ(learn.recorder().losses.size(), first.recorder().losses.size());
+  EXPECT_EQ(std::count_if(heard->texts.begin(), heard->texts.end(),
+                          [](const std::string& t) { return t.find("written on a CUDA device: on cpu") != t.npos; }),
+            1);
+}
+
 TEST(Resume, WithAnotherTrainingIsAClearError) {
   const TemporaryFolder folder;
   Learner first = tiny_learner();

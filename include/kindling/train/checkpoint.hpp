@@ -6,8 +6,8 @@
 ///   learn.fine_tune(5);       // does what is left of it, and ends where the unbroken training would have ended
 ///
 /// A resumed program makes the same calls as the first one: fits that were done are passed over, the one under way
-/// goes on at its next batch. On a CPU with the same number of threads the result is bit-equal. A training may go on on another
-/// device, with other random numbers, of which the listener is told.
+/// goes on at its next batch. On a CPU with the same number of threads the result is bit-equal. A training can be resumed
+/// on another device, with other random numbers, of which the listener is told.
 
 #include <kindling/nn/weights.hpp>
 #include <kindling/train/learner.hpp>
