@@ -105,8 +105,10 @@ class RMSPropOptimizer final : public Optimizer {
 /// Adam and its relatives: what they share are both averages with their debiasing.
 class AdamLike : public Optimizer {
  protected:
-  AdamLike(ParamGroups groups, Hypers defaults, bool decouple)
-      : Optimizer(std::move(groups), std::move(defaults)), decouple_(decouple) {}
+  /// `more` are the hyper-parameters beside Adam's.
+  template <class Options>
+  AdamLike(ParamGroups groups, const Options& o, Hypers more = {})
+      : Optimizer(std::move(groups), with_adams(o, std::move(more))), decouple_(o.decouple_wd) {}
 
   /// Parameters that have made equally many steps, this one counted, with both averages of their gradients.
   struct Moments {
@@ -147,6 +149,12 @@ class AdamLike : public Optimizer {
   const bool decouple_;
 
  private:
+  template <class Options>
+  static Hypers with_adams(const Options& o, Hypers more) {
+    more.insert({{"lr", o.lr}, {"mom", o.mom}, {"sqr_mom", o.sqr_mom}, {"eps", o.eps}, {"wd", o.wd}});
+    return more;
+  }
+
   // On the CPU one tensor after the other, which caches may hold from one pass to the next; elsewhere all of a step at
   // once, apart by device and dtype as fused kernels take them.
   void step_params(const Tensors& params, const Tensors& grads, const Hypers& h, double wd) final {
@@ -168,10 +176,7 @@ class AdamLike : public Optimizer {
 
 class AdamOptimizer final : public AdamLike {
  public:
-  AdamOptimizer(ParamGroups groups, const AdamOptions& o)
-      : AdamLike(std::move(groups),
-                 {{"lr", o.lr}, {"mom", o.mom}, {"sqr_mom", o.sqr_mom}, {"eps", o.eps}, {"wd", o.wd}},
-                 o.decouple_wd) {}
+  AdamOptimizer(ParamGroups groups, const AdamOptions& o) : AdamLike(std::move(groups), o) {}
   std::string name() const override { return "Adam"; }
 
  private:
@@ -181,14 +186,7 @@ class AdamOptimizer final : public AdamLike {
 class RAdamOptimizer final : public AdamLike {
  public:
   RAdamOptimizer(ParamGroups groups, const RAdamOptions& o)
-      : AdamLike(std::move(groups),
-                 {{"lr", o.lr},
-                  {"mom", o.mom},
-                  {"sqr_mom", o.sqr_mom},
-                  {"eps", o.eps},
-                  {"wd", o.wd},
-                  {"beta", o.beta}},
-                 o.decouple_wd) {}
+      : AdamLike(std::move(groups), o, {{"beta", o.beta}}) {}
   std::string name() const override { return "RAdam"; }
 
  private:
@@ -220,15 +218,7 @@ class RAdamOptimizer final : public AdamLike {
 class QHAdamOptimizer final : public AdamLike {
  public:
   QHAdamOptimizer(ParamGroups groups, const QHAdamOptions& o)
-      : AdamLike(std::move(groups),
-                 {{"lr", o.lr},
-                  {"mom", o.mom},
-                  {"sqr_mom", o.sqr_mom},
-                  {"nu_1", o.nu_1},
-                  {"nu_2", o.nu_2},
-                  {"eps", o.eps},
-                  {"wd", o.wd}},
-                 o.decouple_wd) {}
+      : AdamLike(std::move(groups), o, {{"nu_1", o.nu_1}, {"nu_2", o.nu_2}}) {}
   std::string name() const override { return "QHAdam"; }
 
  private:
@@ -247,10 +237,7 @@ class QHAdamOptimizer final : public AdamLike {
 
 class LambOptimizer final : public AdamLike {
  public:
-  LambOptimizer(ParamGroups groups, const LambOptions& o)
-      : AdamLike(std::move(groups),
-                 {{"lr", o.lr}, {"mom", o.mom}, {"sqr_mom", o.sqr_mom}, {"eps", o.eps}, {"wd", o.wd}},
-                 o.decouple_wd) {}
+  LambOptimizer(ParamGroups groups, const LambOptions& o) : AdamLike(std::move(groups), o) {}
   std::string name() const override { return "Lamb"; }
 
  private:

@@ -2,15 +2,16 @@
 #include <kindling/collab.hpp>
 
 #include "core/temporary_folder.hpp"
+#include "on_gpu.hpp"
 #include "ratings_fixture.hpp"
 
 #include <gtest/gtest.h>
-#include <torch/cuda.h>
 
 namespace kindling {
 
-TEST(CollabGpu, LearnsTheTastesAndRecommends) {
-  if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";
+using CollabGpu = testing::OnGpu;
+
+TEST_F(CollabGpu, LearnsTheTastesAndRecommends) {
   torch::manual_seed(1);
   const auto dls = CollabDataLoaders::from_df(testing::two_tastes(),
                                               {.seed = 42, .device = torch::kCUDA, .listener = silent_listener()});

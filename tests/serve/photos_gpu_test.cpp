@@ -2,10 +2,10 @@
 #include <kindling/serve.hpp>
 #include <kindling/vision/aug_transforms.hpp>
 
+#include "on_gpu.hpp"
 #include "vision/drawn_photos.hpp"
 
 #include <gtest/gtest.h>
-#include <torch/cuda.h>
 
 namespace kindling {
 
@@ -13,11 +13,7 @@ using namespace testing;
 
 namespace {
 
-struct PhotosGpu : ::testing::Test {
-  void SetUp() override {
-    if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";
-  }
-};
+using PhotosGpu = testing::OnGpu;
 
 /// Red discs and blue squares on dark grounds.
 void draw_photos(const fs::path& folder, int n) {

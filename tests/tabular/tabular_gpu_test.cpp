@@ -3,10 +3,10 @@
 #include <kindling/tabular.hpp>
 
 #include "core/temporary_folder.hpp"
+#include "on_gpu.hpp"
 #include "tabular/rings.hpp"
 
 #include <gtest/gtest.h>
-#include <torch/cuda.h>
 
 namespace kindling {
 
@@ -15,11 +15,7 @@ using testing::TemporaryFolder;
 
 namespace {
 
-struct TabularGpu : ::testing::Test {
-  void SetUp() override {
-    if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";
-  }
-};
+using TabularGpu = testing::OnGpu;
 
 DataLoaders loaders(TabularProcs procs) {
   return TabularDataLoaders::from_df(rings(2000), {.procs = std::move(procs),

@@ -5,6 +5,7 @@
 #include <kindling/train/mixed_precision.hpp>
 
 #include "core/temporary_folder.hpp"
+#include "on_gpu.hpp"
 #include "train/tiny_learner.hpp"
 
 #include <gtest/gtest.h>
@@ -40,11 +41,7 @@ Learner calm_learner_on(torch::Device device, OptFunc opt_func) {
   return learn;
 }
 
-struct TrainingGpu : ::testing::Test {
-  void SetUp() override {
-    if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";
-  }
-};
+using TrainingGpu = testing::OnGpu;
 
 }  // namespace
 

@@ -4,10 +4,10 @@
 #include <kindling/vision/auto_augment.hpp>
 #include <kindling/vision/erasing.hpp>
 
+#include "on_gpu.hpp"
 #include "vision/drawn_picture.hpp"
 
 #include <gtest/gtest.h>
-#include <torch/cuda.h>
 
 namespace kindling {
 
@@ -24,8 +24,9 @@ torch::Tensor transformed(const Transforms& tfms, const torch::Tensor& batch, to
 
 }  // namespace
 
-TEST(BatchTransformsGpu, EqualThoseOfTheCpu) {
-  if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";
+using BatchTransformsGpu = testing::OnGpu;
+
+TEST_F(BatchTransformsGpu, EqualThoseOfTheCpu) {
   const auto batch = drawn_batch(8, 3, 64, 48);
   const std::vector<std::pair<const char*, Transforms>> all{
       {"aug_transforms", aug_transforms({.max_rotate = 30})},
